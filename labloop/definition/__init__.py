@@ -1,0 +1,28 @@
+"""campaign.toml as frozen, checked objects."""
+
+from labloop.definition.models import (
+    Component,
+    Constraint,
+    Definition,
+    Plate,
+    ProposalSettings,
+    Response,
+    Robot,
+    Seats,
+    SurrogateSettings,
+)
+from labloop.definition.parsing import load, parse
+
+__all__ = [
+    "Component",
+    "Constraint",
+    "Definition",
+    "Plate",
+    "ProposalSettings",
+    "Response",
+    "Robot",
+    "Seats",
+    "SurrogateSettings",
+    "load",
+    "parse",
+]

@@ -1,0 +1,204 @@
+"""The sections of campaign.toml as frozen pydantic models; attribute names are the TOML's keys.
+
+What one value alone can say (its type, its range) is checked here; what takes two values or two
+sections is checked in `checks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from labloop.robots import ROBOTS
+
+
+def _plain(value: Any) -> Any:
+    """Turn a numpy scalar, as a Python caller may hand in, into a plain number."""
+    return value.item() if hasattr(value, "item") else value
+
+
+Number = Annotated[float, BeforeValidator(_plain), Field(strict=True, allow_inf_nan=False)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Whole = Annotated[int, BeforeValidator(_plain), Field(strict=True)]
+Text = Annotated[str, Field(strict=True)]
+
+Goal = Literal["maximize", "minimize", "at_least", "at_most", "near", "observe"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Plate(_Section):
+    """The plates of the campaign; volumes in µL."""
+
+    wells: Literal[24, 48, 96, 384, 1536] = 96
+    well_volume_ul: Positive = 200.0
+    inoculum_ul: NotNegative = 0.0
+    diluent: Text = "water"
+    replicates: Annotated[Whole, Field(ge=1)] = 1
+    controls: dict[str, Annotated[Whole, Field(ge=1)]] = {}
+    empty_wells: tuple[Text, ...] | Literal["edge"] = ()
+
+
+class Robot(_Section):
+    """The liquid handler and its limits, volumes in µL; what is left out is the kind's default."""
+
+    kind: Literal[tuple(ROBOTS)] = "manual"  # type: ignore[valid-type]
+    min_dispense_ul: Positive = 0.0
+    increment_ul: Positive = 0.0
+    max_dispense_ul: Positive = 0.0
+    dead_volume_ul: NotNegative = 0.0
+    source_wells: Literal[6, 24, 48, 96, 384, 1536] = 96
+    source_well_volume_ul: Positive = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("kind", "manual") in ROBOTS:
+            return asdict(ROBOTS[values.get("kind", "manual")]) | values
+        return values
+
+
+class Component(_Section):
+    """An ingredient; concentrations in `unit`.
+
+    A component is one of: a range `low` to `high`; `levels`; `fixed`; or `choices`, which are
+    names without an order.
+    """
+
+    name: Text
+    unit: Text = "X"
+    low: NotNegative = 0.0
+    high: Positive = 1.0
+    stocks: tuple[Positive, ...] = ()
+    molar_mass: Positive | None = None
+    price: NotNegative | None = None
+    scale: Literal["linear", "log"] = "linear"
+    step: Positive | None = None
+    levels: tuple[NotNegative, ...] | None = None
+    fixed: NotNegative | None = None
+    choices: tuple[Text, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_range(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        numbers = [values["fixed"]] if "fixed" in values else values.get("levels")
+        try:
+            return {"low": float(min(numbers)), "high": float(max(numbers)) or 1.0} | values
+        except (TypeError, ValueError):
+            return values
+
+    @property
+    def varies(self) -> bool:
+        """Whether two formulas can differ in this component."""
+        return self.fixed is None
+
+
+class Response(_Section):
+    """What the lab measures of a formula, and what is wanted of it."""
+
+    name: Text
+    unit: Text = ""
+    goal: Goal = "maximize"
+    bound: Number | None = None
+    weight: Positive = 1.0
+    transform: Literal["none", "log"] = "none"
+    reference: Number | None = None
+
+    @property
+    def is_objective(self) -> bool:
+        """Whether the response is to be made better, not merely kept within a bound or watched."""
+        return self.goal in ("maximize", "minimize", "near")
+
+
+class Constraint(_Section):
+    """A bound on a weighted sum of concentrations (`total`) or on how many components are above
+    zero (`present`)."""
+
+    total: dict[str, Number] | None = None
+    present: tuple[Text, ...] | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
+    equals: Number | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value that the sum or the count may take."""
+        if self.equals is not None:
+            return self.equals, self.equals
+        lower = -float("inf") if self.at_least is None else self.at_least
+        upper = float("inf") if self.at_most is None else self.at_most
+        return lower, upper
+
+    def __str__(self) -> str:
+        if self.total is not None:
+            terms = [n if w == 1 else f"{w:g} {n}" for n, w in self.total.items()]
+            what = " + ".join(terms)
+        else:
+            what = f"number present of {', '.join(self.present or ())}"
+        sides = {"≥": self.at_least, "≤": self.at_most, "=": self.equals}
+        return " and ".join(f"{what} {sign} {v:g}" for sign, v in sides.items() if v is not None)
+
+
+class SurrogateSettings(_Section):
+    """How the network is built and transferred."""
+
+    layers: Annotated[Whole, Field(ge=5, le=20)] = 8
+    members: Annotated[Whole, Field(ge=2, le=64)] = 8
+    feature_share: Annotated[Number, Field(gt=0, le=1)] = 0.7
+    transfer: Literal["staged", "patent"] = "staged"
+
+
+class Seats(_Section):
+    """Shares of the plate's formulas reserved for two of the strategies; the acquisition fills the
+    rest."""
+
+    latin_hypercube: Share = 0.1
+    mixing: Share = 0.1
+
+
+class ProposalSettings(_Section):
+    """How many formulas a round has and from how many candidates they are chosen."""
+
+    formulas: Annotated[Whole, Field(ge=1, le=4096)] = 24
+    candidates: Annotated[Whole, Field(ge=1)] = 1_000_000
+    grid_levels: Annotated[Whole, Field(ge=2, le=100)] = 5
+    seats: Seats = Seats()
+
+
+class Definition(_Section):
+    """A whole campaign.toml."""
+
+    name: Text
+    description: Text = ""
+    plate: Plate = Plate()
+    robot: Robot = Field(default_factory=lambda: Robot(kind="manual"))
+    components: tuple[Component, ...] = Field(alias="component")
+    responses: tuple[Response, ...] = Field(alias="response")
+    constraints: tuple[Constraint, ...] = Field(alias="constraint", default=())
+    formulas: dict[str, dict[str, NotNegative | Text]] = {}
+    surrogate: SurrogateSettings = SurrogateSettings()
+    proposal: ProposalSettings = ProposalSettings()
+
+    @property
+    def component_names(self) -> list[str]:
+        """Names of the components, in the order of campaign.toml."""
+        return [component.name for component in self.components]
+
+    @property
+    def response_names(self) -> list[str]:
+        """Names of the responses, in the order of campaign.toml."""
+        return [response.name for response in self.responses]
+
+    def to_toml(self) -> str:
+        """Return the definition as the text of a campaign.toml."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(by_alias=True, exclude_unset=True, exclude_none=True))

@@ -1,0 +1,245 @@
+"""FormulaSpace: every formula that the campaign can make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labloop.definition import Component, Definition
+from labloop.errors import DefinitionError, RefusedError
+from labloop.space.constraints import Bools, TableSum, table_sums
+from labloop.space.levels import (
+    Floats,
+    Ints,
+    LevelNumbers,
+    LevelTable,
+    Volumes,
+    achieve,
+    level_table,
+    smallest_positive,
+)
+from labloop.space.mending import mend, satisfied
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaSpace:
+    """The components as tables of levels and the constraints between them.
+
+    A formula is a row of level numbers, one a component; a set of formulas is an (n, components)
+    array of uint16.
+    """
+
+    tables: tuple[LevelTable, ...]
+    constraints: tuple[TableSum, ...]
+    volumes: Volumes
+
+    @classmethod
+    def of(cls, definition: Definition) -> FormulaSpace:
+        """Return the space of a campaign.
+
+        Raises:
+            DefinitionError: The robot can make no level of a component within its range, or no
+                formula satisfies all constraints.
+        """
+        volumes = Volumes.of(definition.plate, definition.robot)
+        tables = tuple(level_table(component, volumes) for component in definition.components)
+        problems = [p for table in tables for p in _problems(table, volumes)]
+        if problems:
+            raise DefinitionError("The robot cannot make these components:", problems)
+        space = cls(tables, table_sums(definition.constraints, tables, volumes), volumes)
+        space.sample(1, np.random.default_rng(0))
+        return space
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The components, in the order of campaign.toml."""
+        return tuple(table.component for table in self.tables)
+
+    @property
+    def names(self) -> list[str]:
+        """The components' names."""
+        return [component.name for component in self.components]
+
+    @cached_property
+    def counts(self) -> Ints:
+        """(components,) number of levels of each component."""
+        return np.array([len(table) for table in self.tables])
+
+    @cached_property
+    def component_of_column(self) -> Ints:
+        """(columns,) which component each column of an encoded formula belongs to."""
+        widths = [len(c.choices) if c.choices is not None else 1 for c in self.components]
+        return np.repeat(np.arange(len(widths)), widths)
+
+    def satisfied(self, levels: LevelNumbers) -> Bools:
+        """Return (n,) whether each formula satisfies every constraint."""
+        return satisfied(levels, self.constraints)
+
+    def broken(self, levels: LevelNumbers) -> list[str]:
+        """Return the constraints that any of the formulas breaks, as text."""
+        return [c.text for c in self.constraints if not c.holds(levels).all()]
+
+    def mend(self, levels: LevelNumbers, rng: np.random.Generator) -> tuple[LevelNumbers, Bools]:
+        """Return formulas near the given ones, and (n,) whether each satisfies the constraints."""
+        return mend(levels, self.tables, self.constraints, rng)
+
+    def sample(self, count: int, rng: np.random.Generator) -> LevelNumbers:
+        """Return (count, components) random formulas that satisfy the constraints.
+
+        Raises:
+            DefinitionError: The constraints exclude each other.
+            RefusedError: They leave so little room that too few formulas were found.
+        """
+        found: list[LevelNumbers] = []
+        missing = count
+        for _ in range(_TRIES):
+            shape = (max(missing, 64), len(self.tables))
+            start = rng.integers(0, self.counts, size=shape, dtype=np.uint16)
+            levels, holds = self.mend(start, rng)
+            found.append(levels[holds][:missing])
+            missing -= len(found[-1])
+            if not missing:
+                return np.concatenate(found)
+        if missing < count:
+            raise RefusedError(
+                f"Only {count - missing} of {count} formulas could be found that satisfy all "
+                "constraints; loosen a constraint or use a finer step."
+            )
+        from labloop.space.conflict import conflicting
+
+        raise DefinitionError(
+            "No formula can satisfy these constraints together:",
+            conflicting(self.tables, self.constraints, self.volumes),
+        )
+
+    def spread(self, count: int) -> list[LevelNumbers]:
+        """Return for each component up to `count` level numbers evenly spread over its range."""
+        return [table.spread(count) for table in self.tables]
+
+    def from_unit(self, points: Floats) -> LevelNumbers:
+        """Return the levels at (n, components) positions between 0 and 1 along the tables."""
+        numbers = np.floor(points * self.counts)
+        return np.minimum(numbers, self.counts - 1).astype(np.uint16)
+
+    def nearest(self, concentrations: Floats) -> LevelNumbers:
+        """Return the level numbers nearest to (n, components) concentrations."""
+        columns = [t.nearest(concentrations[:, j]) for j, t in enumerate(self.tables)]
+        return np.stack(columns, axis=1)
+
+    def concentrations(self, levels: LevelNumbers) -> Floats:
+        """Return the (n, components) achieved concentrations; of choices, their numbers."""
+        columns = [t.concentration[levels[:, j]] for j, t in enumerate(self.tables)]
+        return np.stack(columns, axis=1)
+
+    def encode(self, levels: LevelNumbers) -> Floats:
+        """Return formulas as (n, columns) inputs of a surrogate, each column from 0 to 1."""
+        columns = [codes[levels[:, j]] for j, codes in enumerate(self._codes)]
+        return np.concatenate(columns, axis=1)
+
+    def encode_concentrations(self, concentrations: Floats) -> Floats:
+        """Return (n, components) concentrations, of any range, as inputs of a surrogate.
+
+        The campaign's own range becomes 0 to 1; other lines' formulas may lie outside. A choice
+        that the campaign does not have (a negative number) is a row of zeros.
+        """
+        columns = [
+            _code(table, concentrations[:, j], self.volumes) for j, table in enumerate(self.tables)
+        ]
+        return np.concatenate(columns, axis=1)
+
+    @cached_property
+    def _codes(self) -> list[Floats]:
+        return [_code(table, table.concentration, self.volumes) for table in self.tables]
+
+    def frame(self, concentrations: Floats) -> pd.DataFrame:
+        """Return (n, components) concentrations as a frame, with choices by their names."""
+        import pandas as pd
+
+        columns: dict[str, object] = {}
+        for j, component in enumerate(self.components):
+            values = concentrations[:, j]
+            if component.choices is not None:
+                columns[component.name] = [component.choices[int(value)] for value in values]
+            else:
+                columns[component.name] = values
+        return pd.DataFrame(columns)
+
+    def achieve(self, concentrations: Floats) -> list[tuple[LevelTable, ...]]:
+        """Return for each (n, components) wanted formula the one level a component that makes it.
+
+        Unlike `nearest` this may leave the campaign's range, as a control's formula does.
+
+        Raises:
+            RefusedError: A stock cannot make a concentration.
+        """
+        return [
+            tuple(
+                self._achieve_one(table, float(value))
+                for table, value in zip(self.tables, row, strict=True)
+            )
+            for row in concentrations
+        ]
+
+    def _achieve_one(self, table: LevelTable, wanted: float) -> LevelTable:
+        component = table.component
+        if component.choices is not None:
+            number = int(wanted)
+            one = slice(number, number + 1)
+            return LevelTable(component, table.concentration[one], table.stock[one], table.ticks[one])
+        level = achieve(component, np.array([wanted]), self.volumes)
+        if not len(level):
+            raise RefusedError(
+                f"{wanted:g} {component.unit} of {component.name} cannot be made from its stocks "
+                f"({_listed(component.stocks)} {component.unit}); add a stock or change the formula."
+            )
+        return level
+
+
+def _code(table: LevelTable, concentrations: Floats, volumes: Volumes) -> Floats:
+    """Return (n, columns) codes of one component: its place in its range, or one column a choice."""
+    component = table.component
+    if component.choices is not None:
+        numbers = np.arange(len(component.choices))
+        return (concentrations[:, None] == numbers).astype(float)
+    if component.fixed is not None:
+        return ((concentrations - component.fixed) / (component.fixed or 1.0))[:, None]
+    low, high = component.low, component.high
+    if component.scale == "log":
+        unit = low or smallest_positive(component, volumes)
+        ends = np.log1p(np.array([low, high]) / unit)
+        place = (np.log1p(concentrations / unit) - ends[0]) / (ends[1] - ends[0])
+    else:
+        place = (concentrations - low) / (high - low)
+    return place[:, None]
+
+
+def _problems(table: LevelTable, volumes: Volumes) -> list[str]:
+    """Return why a component's table is of no use, if it is."""
+    component = table.component
+    if len(table) >= (2 if component.varies else 1):
+        return []
+    least = smallest_positive(component, volumes)
+    most = max(component.stocks) * volumes.capacity * volumes.increment_ul / volumes.well_ul
+    wanted = (
+        f"{component.fixed:g}" if component.fixed is not None else f"{component.low:g} to {component.high:g}"
+    )
+    return [
+        f'[[component]] "{component.name}", stocks: from {_listed(component.stocks)} '
+        f"{component.unit} the robot makes {least:.3g} to {most:.3g} {component.unit} in a well, "
+        f"not {wanted}; add a {'weaker' if least > component.high else 'stronger'} stock"
+    ]
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
+
+

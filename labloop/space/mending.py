@@ -1,0 +1,184 @@
+"""Make formulas satisfy constraints by the smallest moves along their levels.
+
+A formula that breaks a bound is pulled, all its components by the same share of their way, towards
+the levels that satisfy the bound most easily, and only as far as needed; what rounding leaves of an
+equality is settled by one component. Present components stay present and absent ones absent while
+that suffices, so that totals and presence limits do not undo each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labloop.space.constraints import Bools, TableSum
+from labloop.space.levels import Floats, LevelNumbers, LevelTable
+
+_ROUNDS = 4
+_HALVINGS = 14
+
+
+def satisfied(levels: LevelNumbers, sums: tuple[TableSum, ...]) -> Bools:
+    """Return for (n, components) level numbers whether each formula satisfies every constraint."""
+    holds = np.ones(len(levels), dtype=bool)
+    for constraint in sums:
+        holds &= constraint.holds(levels)
+    return holds
+
+
+def mend(
+    levels: LevelNumbers,
+    tables: tuple[LevelTable, ...],
+    sums: tuple[TableSum, ...],
+    rng: np.random.Generator,
+) -> tuple[LevelNumbers, Bools]:
+    """Return formulas near the given ones that satisfy the constraints.
+
+    Args:
+        levels: (n, components) level numbers.
+        tables: The components' levels.
+        sums: The constraints.
+        rng: Chooses which surplus components a presence limit removes.
+
+    Returns:
+        (n, components) mended level numbers, and (n,) whether each satisfies every constraint.
+    """
+    levels = levels.copy()
+    holds = satisfied(levels, sums)
+    for _ in range(_ROUNDS):
+        broken = np.flatnonzero(~holds)
+        if not len(broken):
+            break
+        rows = levels[broken]
+        for constraint in sorted(sums, key=lambda s: s.kind != "present"):
+            wrong = np.flatnonzero(~constraint.holds(rows))
+            if len(wrong):
+                fix = _mend_presence if constraint.kind == "present" else _mend_sum
+                rows[wrong] = fix(rows[wrong], tables, constraint, rng)
+        levels[broken] = rows
+        holds[broken] = satisfied(rows, sums)
+    return levels, holds
+
+
+def _mend_presence(
+    levels: LevelNumbers,
+    tables: tuple[LevelTable, ...],
+    constraint: TableSum,
+    rng: np.random.Generator,
+) -> LevelNumbers:
+    """Remove or add random components until their number lies within the bounds."""
+    columns = [j for j, values in enumerate(constraint.values) if values is not None]
+    present = np.stack([tables[j].present[levels[:, j]] for j in columns], axis=1)
+    can_go = np.array([not tables[j].present.all() for j in columns])
+    can_come = np.array([bool(tables[j].present.any()) for j in columns])
+    count = present.sum(axis=1)
+    fewest = max(constraint.lower, float((present & ~can_go).sum(axis=1).max(initial=0)))
+    most = min(constraint.upper, float(len(columns)))
+    wanted = np.where(
+        count > constraint.upper,
+        rng.integers(int(min(fewest, most)), int(most) + 1, size=len(levels)),
+        np.maximum(count, constraint.lower),
+    ).astype(int)
+    # those that cannot go come first, so that they are never counted out
+    order = rng.random(present.shape) - 2.0 * (present & ~can_go) - 1.0 * present
+    order[~present & ~can_come] = np.inf
+    rank = order.argsort(axis=1).argsort(axis=1)
+    keep = rank < wanted[:, None]
+    for k, j in enumerate(columns):
+        absent_levels = np.flatnonzero(~tables[j].present)
+        present_levels = np.flatnonzero(tables[j].present)
+        if len(absent_levels):
+            levels[present[:, k] & ~keep[:, k], j] = absent_levels[0]
+        come = ~present[:, k] & keep[:, k]
+        if len(present_levels) and come.any():
+            levels[come, j] = rng.choice(present_levels, size=int(come.sum()))
+    return levels
+
+
+def _mend_sum(
+    levels: LevelNumbers,
+    tables: tuple[LevelTable, ...],
+    constraint: TableSum,
+    rng: np.random.Generator,
+) -> LevelNumbers:
+    """Pull formulas into the bounds, first without and then with changes of what is present."""
+    for keep_presence in (True, False):
+        wrong = np.flatnonzero(~constraint.holds(levels))
+        if not len(wrong):
+            break
+        rows = _pull(levels[wrong], tables, constraint, keep_presence)
+        if constraint.aim_lower == constraint.aim_upper:
+            rows = _settle(rows, tables, constraint, rng)
+        # a first pull that does not suffice would only pile components up at their ends
+        good = constraint.holds(rows) | (not keep_presence)
+        levels[wrong[good]] = rows[good]
+    return levels
+
+
+def _pull(
+    levels: LevelNumbers,
+    tables: tuple[LevelTable, ...],
+    constraint: TableSum,
+    keep_presence: bool,
+) -> LevelNumbers:
+    """Move each row towards its easiest formula by the smallest share that reaches the bound."""
+    too_high = constraint.sums(levels) > constraint.aim_upper
+    start = levels.astype(float)
+    way = _easiest(levels, tables, constraint, too_high, keep_presence) - start
+    low, high = np.zeros(len(levels)), np.ones(len(levels))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        total = constraint.sums(_moved(start, way, middle))
+        reached = np.where(too_high, total <= constraint.aim_upper, total >= constraint.aim_lower)
+        high = np.where(reached, middle, high)
+        low = np.where(reached, low, middle)
+    return _moved(start, way, high)
+
+
+def _moved(start: Floats, way: Floats, share: Floats) -> LevelNumbers:
+    return np.rint(start + share[:, None] * way).astype(np.uint16)
+
+
+def _easiest(
+    levels: LevelNumbers,
+    tables: tuple[LevelTable, ...],
+    constraint: TableSum,
+    too_high: Bools,
+    keep_presence: bool,
+) -> Floats:
+    """Return (n, components) level numbers that bring the sum furthest towards its bound."""
+    goal = levels.astype(float)
+    for j, values in enumerate(constraint.values):
+        if values is None or tables[j].component.choices is not None:
+            continue
+        present = tables[j].present
+        if not keep_presence or not present.any():
+            goal[:, j] = np.where(too_high, values.argmin(), values.argmax())
+            continue
+        least = np.where(present, values, np.inf).argmin()
+        most = np.where(present, values, -np.inf).argmax()
+        goal[:, j] = np.where(present[levels[:, j]], np.where(too_high, least, most), levels[:, j])
+    return goal
+
+
+def _settle(
+    levels: LevelNumbers,
+    tables: tuple[LevelTable, ...],
+    constraint: TableSum,
+    rng: np.random.Generator,
+) -> LevelNumbers:
+    """Take up what rounding left of an equality in one component after another."""
+    columns = [j for j, values in enumerate(constraint.values) if values is not None]
+    missing = constraint.aim_lower - constraint.sums(levels)
+    for j in [*rng.permutation(columns), *rng.permutation(columns)]:
+        values = constraint.values[j]
+        assert values is not None
+        order = np.argsort(values, kind="stable")
+        ascending = values[order]
+        midpoints = (ascending[1:] + ascending[:-1]) / 2
+        now = levels[:, j]
+        best = order[np.searchsorted(midpoints, values[now] + missing)]
+        gain = np.abs(missing) - np.abs(missing + values[now] - values[best])
+        take = (gain > 0) & (tables[j].present[best] == tables[j].present[now])
+        missing = np.where(take, missing + values[now] - values[best], missing)
+        levels[:, j] = np.where(take, best, now)
+    return levels
