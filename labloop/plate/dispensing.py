@@ -1,0 +1,257 @@
+"""Which stock goes into which well, how much of it, from where, and in what order.
+
+Volumes are whole ticks of the robot's increment until they are written down in µL. The diluent
+goes first and then stock by stock, strongest first within a component: a robot can then keep one
+tip a stock and dispense from above the liquid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labloop.definition import Plate, Robot
+from labloop.errors import RefusedError
+from labloop.plate.wells import column_major, name_wells
+from labloop.space.levels import Volumes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_Ints = npt.NDArray[np.int64]
+
+RECIPE_COLUMNS = ("formula", "component", "target", "achieved", "stock_concentration", "ticks")
+DISPENSE_COLUMNS = (
+    "plate",
+    "stock",
+    "stock_concentration",
+    "source_plate",
+    "source_well",
+    "well",
+    "ticks",
+    "volume_ul",
+)
+
+
+def microlitres(ticks: npt.ArrayLike, increment_ul: float) -> npt.NDArray[np.float64]:
+    """Return volumes in µL of whole ticks, as clean as the increment: 3 ticks of 0.1 are 0.3."""
+    return np.round(np.asarray(ticks, dtype=np.float64) * increment_ul, 9)
+
+
+def plan(
+    layout: pd.DataFrame,
+    recipes: pd.DataFrame,
+    *,
+    components: Sequence[str],
+    plate: Plate,
+    robot: Robot,
+) -> pd.DataFrame:
+    """Plan every dispense of a round.
+
+    Returns one row a dispense in the order in which they are made: the diluent, then stock by
+    stock, each plate by plate and down the columns. Columns: `plate`, `stock` (a component or the
+    diluent), `stock_concentration` (NaN for the diluent), `source_plate` (from 1), `source_well`,
+    `well`, `ticks` (int), `volume_ul`. A volume above the robot's maximum is several rows that
+    differ by at most one tick. With the inoculum, which the lab adds last, they fill every well to
+    the tick.
+
+    Raises RefusedError where a well is too full, its diluent is less than the robot can dispense,
+    a volume cannot be split, a formula has no recipe, or one dispense is more than a source well
+    gives.
+
+    Args:
+        layout: Frame of `plate.layout.arrange`.
+        recipes: One row a formula (or control) and component: `formula`, `component`,
+            `stock_concentration` (NaN where no stock is used: zero, or added by hand) and `ticks`
+            (whole increments of that stock in one well; 0 without a stock).
+        components: Names of the components in the order in which they are dispensed.
+        plate: The campaign's plate.
+        robot: The campaign's robot.
+
+    """
+    volumes = Volumes.of(plate, robot)
+    names = [plate.diluent, *components]
+    if plate.diluent in components:
+        raise RefusedError(
+            f'The diluent "{plate.diluent}" is also a component; give one of them another name.'
+        )
+    filled = layout[layout["role"] != "empty"]
+    needed = _with_diluent(filled, _doses(filled, recipes), plate.diluent, volumes)
+    ordered = _in_order(needed, names, plate.wells)
+    split = _split(ordered, volumes)
+    dispenses = _with_sources(split, robot)
+    dispenses["volume_ul"] = microlitres(dispenses["ticks"], robot.increment_ul)
+    return dispenses[list(DISPENSE_COLUMNS)]
+
+
+def _doses(filled: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
+    """Return plate, well, stock, stock_concentration, ticks of every well's stocks."""
+    unknown = filled.loc[~filled["formula"].isin(recipes["formula"]), "formula"]
+    if not unknown.empty:
+        raise RefusedError(f'Formula "{unknown.iloc[0]}" is on the plate but has no recipe.')
+    without_stock = recipes["stock_concentration"].isna()
+    if (recipes["ticks"] < 0).any() or (without_stock & (recipes["ticks"] != 0)).any():
+        raise ValueError("ticks must be ≥ 0, and 0 where there is no stock")
+    used = recipes.loc[
+        recipes["ticks"] > 0, ["formula", "component", "stock_concentration", "ticks"]
+    ]
+    return _each_well(filled, used).rename(columns={"component": "stock"})
+
+
+def _with_diluent(
+    filled: pd.DataFrame, doses: pd.DataFrame, diluent: str, volumes: Volumes
+) -> pd.DataFrame:
+    """Add to the doses the diluent that fills each well up to the room for the inoculum."""
+    import pandas as pd
+
+    stocks = doses.groupby(["plate", "well"])["ticks"].sum()
+    wells = pd.MultiIndex.from_frame(filled[["plate", "well"]])
+    rest = volumes.capacity - stocks.reindex(wells, fill_value=0)
+    tick = volumes.increment_ul
+    if (rest < 0).any():
+        over = rest[rest < 0]
+        raise RefusedError(
+            f"The stocks of {_places(over.index)} are up to {microlitres(-over.min(), tick):g} µL "
+            "more than the well holds beside the inoculum; use stronger stocks or a larger well "
+            "volume."
+        )
+    dry = rest[(rest > 0) & (rest < volumes.minimum)]
+    if not dry.empty:
+        raise RefusedError(
+            f"The {diluent} of {_places(dry.index)} would be {microlitres(dry.min(), tick):g} µL, "
+            f"less than the {microlitres(volumes.minimum, tick):g} µL that the robot can dispense; "
+            "change a concentration or the well volume."
+        )
+    water = rest[rest > 0].rename("ticks").reset_index()
+    water = water.assign(stock=diluent, stock_concentration=np.nan)
+    return pd.concat([water, doses], ignore_index=True)
+
+
+def _in_order(needed: pd.DataFrame, names: Sequence[str], wells: int) -> pd.DataFrame:
+    stock_order = {name: number for number, name in enumerate(names)}
+    well_order = {well: number for number, well in enumerate(column_major(wells))}
+    keys = (
+        needed["well"].map(well_order),
+        needed["plate"],
+        -needed["stock_concentration"].fillna(0.0),
+        needed["stock"].map(stock_order),
+    )
+    return needed.iloc[np.lexsort([key.to_numpy() for key in keys])].reset_index(drop=True)
+
+
+def _split(needed: pd.DataFrame, volumes: Volumes) -> pd.DataFrame:
+    """Split what exceeds the robot's maximum into parts that differ by at most one tick."""
+    ticks = needed["ticks"].to_numpy(dtype=np.int64)
+    parts = -(-ticks // volumes.maximum)
+    whole, larger = ticks // parts, ticks % parts
+    impossible = whole < volumes.minimum
+    if impossible.any():
+        first = needed[impossible].iloc[0]
+        tick = volumes.increment_ul
+        where = needed.loc[impossible & (needed["stock"] == first["stock"]), ["plate", "well"]]
+        raise RefusedError(
+            f"The {microlitres(first['ticks'], tick):g} µL of {first['stock']} for "
+            f"{_places(where.itertuples(index=False))} cannot be made of dispenses between "
+            f"{microlitres(volumes.minimum, tick):g} and {microlitres(volumes.maximum, tick):g} "
+            "µL; change the concentration or the stock."
+        )
+    row = np.repeat(np.arange(ticks.size), parts)
+    number = np.arange(row.size) - np.repeat(np.cumsum(parts) - parts, parts)
+    return needed.iloc[row].assign(ticks=whole[row] + (number < larger[row])).reset_index(drop=True)
+
+
+def _with_sources(split: pd.DataFrame, robot: Robot) -> pd.DataFrame:
+    """Give every dispense a source well; a stock takes the next well when one is drained.
+
+    Source wells are filled down the columns of as many source plates as it takes, each well with
+    one stock; what a well can give is its volume less the dead volume.
+    """
+    usable = int((robot.source_well_volume_ul - robot.dead_volume_ul) / robot.increment_ul + 1e-6)
+    ticks = split["ticks"].to_numpy(dtype=np.int64)
+    if ticks.size and int(ticks.max()) > usable:
+        raise RefusedError(
+            f"One dispense of {microlitres(ticks.max(), robot.increment_ul):g} µL is more than the "
+            f"{microlitres(usable, robot.increment_ul):g} µL that a source well gives; raise "
+            "source_well_volume_ul or lower max_dispense_ul under [robot]."
+        )
+    keys = split[["stock", "stock_concentration"]]
+    new_stock = (keys.ne(keys.shift()) & ~(keys.isna() & keys.shift().isna())).any(axis=1)
+    source = _drain(ticks, np.flatnonzero(new_stock.to_numpy()), usable)
+    wells = np.array(column_major(robot.source_wells), dtype=object)
+    return split.assign(
+        source_plate=source // robot.source_wells + 1,
+        source_well=wells[source % robot.source_wells],
+    )
+
+
+def _drain(ticks: _Ints, starts: _Ints, usable: int) -> _Ints:
+    """Return the number of the source well of every dispense; a new stock begins at each start."""
+    source = np.empty(ticks.size, dtype=np.int64)
+    poured = np.concatenate([[0], np.cumsum(ticks)])
+    number = 0
+    for start, stop in zip(starts, [*starts[1:], ticks.size], strict=True):
+        first = int(start)
+        while first < stop:
+            last = int(np.searchsorted(poured, poured[first] + usable, side="right")) - 1
+            last = min(last, int(stop))
+            source[first:last] = number
+            first, number = last, number + 1
+    return source
+
+
+def by_hand(layout: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
+    """Return what the lab adds itself: components that have no stock on the deck.
+
+    Returns one row a well and component that is there: `plate`, `well`, `component`, `amount` (the
+    concentration in the component's unit, or the choice). Their volume counts as zero.
+    """
+    present = recipes["achieved"].map(lambda amount: isinstance(amount, str) or amount > 0)
+    mine = recipes.loc[
+        recipes["stock_concentration"].isna() & present, ["formula", "component", "achieved"]
+    ]
+    filled = layout[layout["role"] != "empty"]
+    return _each_well(filled, mine).rename(columns={"achieved": "amount"})
+
+
+def _each_well(filled: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
+    """Return plate, well and the rows of the recipe of every filled well, in the layout's order."""
+    wells = filled[["plate", "well", "formula"]].astype({"formula": object})
+    return wells.merge(recipes.astype({"formula": object}), on="formula").drop(columns="formula")
+
+
+def deck_list(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
+    """Return what must stand on the deck, one row a source well in the order of dispensing.
+
+    Columns: `stock`, `stock_concentration`, `source_plate`, `source_well`, `volume_ul` (what the
+    round takes from the well), `dead_volume_ul`, `fill_volume_ul` (their sum).
+    """
+    keys = ["stock", "stock_concentration", "source_plate", "source_well"]
+    deck = dispenses.groupby(keys, dropna=False, sort=False)["ticks"].sum().reset_index()
+    deck["volume_ul"] = microlitres(deck.pop("ticks"), robot.increment_ul)
+    deck["dead_volume_ul"] = robot.dead_volume_ul
+    deck["fill_volume_ul"] = np.round(deck["volume_ul"] + robot.dead_volume_ul, 9)
+    return deck
+
+
+def deck_totals(deck: pd.DataFrame) -> pd.DataFrame:
+    """Return how much of each stock a round takes, one row a stock in the order of dispensing.
+
+    Columns: `stock`, `stock_concentration`, `source_wells` (how many), `volume_ul`,
+    `dead_volume_ul`, `fill_volume_ul`, summed over the source wells of `deck_list`.
+    """
+    volumes = ["volume_ul", "dead_volume_ul", "fill_volume_ul"]
+    by_stock = deck.groupby(["stock", "stock_concentration"], dropna=False, sort=False)
+    totals = by_stock[volumes].sum().round(9)
+    totals.insert(0, "source_wells", by_stock.size())
+    return totals.reset_index()
+
+
+def _places(wells: Any) -> str:
+    """Name wells given as (plate, well) pairs, with the plate where there are several."""
+    pairs = list(wells)
+    several = len({plate for plate, _ in pairs}) > 1 or any(plate != 1 for plate, _ in pairs)
+    names = [f"{well} of plate {plate}" if several else str(well) for plate, well in pairs]
+    return f"{'well' if len(set(names)) == 1 else 'wells'} {name_wells(names)}"
