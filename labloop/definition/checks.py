@@ -14,7 +14,8 @@ from labloop.errors import did_you_mean
 from labloop.units import UnitError, canonical
 
 RESERVED_NAMES = frozenset(
-    "well plate formula replicate role round origin acquisition candidate source".split()
+    ["well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"]
+    + ["candidate", "source"]
 )
 _LARGEST_TABLE = 65_535
 
@@ -58,9 +59,7 @@ def _campaign_name(name: str | None) -> Iterator[str]:
         yield "name: must not be empty"
 
 
-def _names(
-    components: tuple[Component, ...], responses: tuple[Response, ...]
-) -> Iterator[str]:
+def _names(components: tuple[Component, ...], responses: tuple[Response, ...]) -> Iterator[str]:
     reserved = set(RESERVED_NAMES)
     for response in responses:
         reserved |= {f"{response.name}_{suffix}".casefold() for suffix in ("mean", "sd", "sem")}
@@ -146,7 +145,10 @@ def _range(place: str, component: Component) -> Iterator[str]:
         if component.scale == "log":
             yield f'{place}, step: goes with scale = "linear" only; remove one of the two'
         elif component.step > high - low:
-            yield f"{place}, step: must be at most high - low = {high - low:g} (got {component.step:g})"
+            yield (
+                f"{place}, step: must be at most high - low = {high - low:g} "
+                f"(got {component.step:g})"
+            )
         elif (high - low) / component.step > _LARGEST_TABLE:
             yield f"{place}, step: makes more than {_LARGEST_TABLE} levels; use a larger step"
 
@@ -193,7 +195,10 @@ def _constraint(
     lower, upper = constraint.bounds
     if constraint.equals is None and constraint.at_least is None and constraint.at_most is None:
         yield f"{place}: needs at_least, at_most or equals"
-    elif constraint.equals is not None and (constraint.at_least, constraint.at_most) != (None, None):
+    elif constraint.equals is not None and (constraint.at_least, constraint.at_most) != (
+        None,
+        None,
+    ):
         yield f"{place}: equals excludes at_least and at_most; keep one of them"
     elif lower > upper:
         yield f"{place}, at_least: must not exceed at_most {upper:g} (got {lower:g}); swap them"

@@ -75,9 +75,7 @@ def _total(constraint: Constraint, tables: Sequence[LevelTable]) -> TableSum:
     slack = 1e-9 * max(1.0, sum(float(np.abs(v).max()) for v in values if v is not None))
     if constraint.equals is not None:
         slack = max(slack, _finest_step(values) / 2)
-    return TableSum(
-        str(constraint), "total", values, lower - slack, upper + slack, lower, upper
-    )
+    return TableSum(str(constraint), "total", values, lower - slack, upper + slack, lower, upper)
 
 
 def _finest_step(values: Sequence[Floats | None]) -> float:
@@ -92,9 +90,7 @@ def _finest_step(values: Sequence[Floats | None]) -> float:
 
 def _present(constraint: Constraint, tables: Sequence[LevelTable]) -> TableSum:
     names = set(constraint.present or ())
-    values = tuple(
-        t.present.astype(float) if t.component.name in names else None for t in tables
-    )
+    values = tuple(t.present.astype(float) if t.component.name in names else None for t in tables)
     lower, upper = constraint.bounds
     lower, upper = float(np.ceil(lower)), float(np.floor(upper))
     return TableSum(str(constraint), "present", values, lower, upper, lower, upper)

@@ -194,7 +194,9 @@ class FormulaSpace:
         if component.choices is not None:
             number = int(wanted)
             one = slice(number, number + 1)
-            return LevelTable(component, table.concentration[one], table.stock[one], table.ticks[one])
+            return LevelTable(
+                component, table.concentration[one], table.stock[one], table.ticks[one]
+            )
         level = achieve(component, np.array([wanted]), self.volumes)
         if not len(level):
             raise RefusedError(
@@ -230,7 +232,9 @@ def _problems(table: LevelTable, volumes: Volumes) -> list[str]:
     least = smallest_positive(component, volumes)
     most = max(component.stocks) * volumes.capacity * volumes.increment_ul / volumes.well_ul
     wanted = (
-        f"{component.fixed:g}" if component.fixed is not None else f"{component.low:g} to {component.high:g}"
+        f"{component.fixed:g}"
+        if component.fixed is not None
+        else f"{component.low:g} to {component.high:g}"
     )
     return [
         f'[[component]] "{component.name}", stocks: from {_listed(component.stocks)} '
@@ -241,5 +245,3 @@ def _problems(table: LevelTable, volumes: Volumes) -> list[str]:
 
 def _listed(numbers: Sequence[float]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
-
-

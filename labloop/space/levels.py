@@ -137,7 +137,9 @@ def achieve(component: Component, targets: Floats, volumes: Volumes) -> LevelTab
     ticks = np.rint(targets[:, None] / per_tick).astype(np.int64)
     achieved = ticks * per_tick
     wanted = np.where(targets > 0, targets, 1.0)[:, None]
-    error = np.where(volumes.can_dispense(ticks) & (ticks > 0), np.abs(achieved / wanted - 1), np.inf)
+    error = np.where(
+        volumes.can_dispense(ticks) & (ticks > 0), np.abs(achieved / wanted - 1), np.inf
+    )
     fine = error <= ROUNDING_ERROR
     choice = np.where(fine.any(axis=1), fine.argmax(axis=1), error.argmin(axis=1))
     row = np.arange(len(targets))

@@ -1,0 +1,1 @@
+"""Which formulas fill the next plate."""

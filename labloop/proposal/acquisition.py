@@ -1,0 +1,229 @@
+"""How much a candidate is expected to improve on what is known.
+
+One objective is scored by the expected improvement of the mixture of experts, in logarithms;
+several by the mean improvement over random scalarisations, whose average is the hypervolume
+improvement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from botorch.acquisition.analytic import _log_ei_helper
+from torch import Tensor
+
+from labloop.proposal.goals import Goals
+
+CHANNELS = 64
+_TINY = 1e-30
+
+
+class Surrogate(Protocol):
+    """What the choice of a plate needs of a model of the responses."""
+
+    def expert_moments(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (experts, n, responses) means and variances at (n, columns) inputs."""
+        ...
+
+    def posterior(self, X: Tensor) -> Any:
+        """Return BoTorch's joint posterior at (n, columns) inputs."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scalarisations:
+    """Random directions in which several objectives become one number.
+
+    The value of objectives u in direction λ is min_i (max(0, u_i - reference_i) / λ_i)^k; its mean
+    over directions, of the best formula in each, is proportional to the hypervolume that a set of
+    formulas dominates.
+
+    Source: Golovin and Zhang (2020), "Random hypervolume scalarizations for provable
+    multi-objective black box optimization", ICML.
+
+    Attributes:
+        reference: (k,) objective values of no use.
+        scale: (k,) width of the objectives' range.
+        directions: (channels, k) positive unit vectors.
+    """
+
+    reference: Tensor
+    scale: Tensor
+    directions: Tensor
+
+    @classmethod
+    def of(
+        cls, goals: Goals, known: Tensor, channels: int, generator: torch.Generator
+    ) -> Scalarisations:
+        """Return scalarisations whose range is that of known formulas.
+
+        Args:
+            goals: The objectives; a heavier one draws more directions to itself.
+            known: (n, k) objective values of known formulas, n ≥ 1.
+            channels: How many directions.
+            generator: Source of randomness.
+        """
+        worst = torch.quantile(known, 0.1, dim=0)
+        reference = torch.where(goals.reference.isnan(), worst, goals.reference).to(known)
+        scale = (known.max(dim=0).values - reference).clamp_min(1e-9)
+        draws = torch.randn(channels, known.shape[1], generator=generator, dtype=known.dtype)
+        directions = draws.abs() * goals.weight.to(known)
+        directions = directions / directions.norm(dim=1, keepdim=True)
+        return cls(reference, scale, directions.clamp_min(1e-3))
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Return (channels, …) scalars of (channels, …, k) objective values.
+
+        A single objective stays as it is.
+        """
+        k = values.shape[-1]
+        if k == 1:
+            return values[..., 0]
+        shape = (-1, *[1] * (values.dim() - 2), k)
+        height = (values - self.reference) / self.scale
+        scalars = (height.clamp_min(0) / self.directions.view(shape)).amin(dim=-1)
+        return scalars.clamp_min(0) ** k
+
+
+Score = Callable[[Tensor, Tensor], Tensor]
+
+
+def score_of(goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.Generator) -> Score:
+    """Return the acquisition: a function from experts' moments to (n,) log improvements.
+
+    Args:
+        goals: What is wanted of the responses.
+        incumbents: (experts, i, responses) means and variances of the formulas to improve on,
+            i ≥ 1.
+        generator: Source of randomness of the scalarisations.
+    """
+    if goals.is_linear:
+        return _log_expected_improvement(goals, incumbents)
+    return _log_scalarised_improvement(goals, incumbents, generator)
+
+
+def _log_expected_improvement(goals: Goals, incumbents: tuple[Tensor, Tensor]) -> Score:
+    """Score by the expected improvement of an equal mixture, which is the mean of its experts'.
+
+    Each expert improves on its own view of the best known formula, as in noisy expected
+    improvement; the logarithm is BoTorch's, exact far below zero.
+
+    Source: Ament et al. (2023), "Unexpected improvements to expected improvement", NeurIPS.
+    """
+    mean, variance = incumbents
+    values = goals.values(mean)[..., 0]
+    likely = goals.probability_met(mean, variance).exp().mean(dim=0) >= 0.5
+    best = values[:, likely].amax(dim=1) if likely.any() else values.amin(dim=1)
+    j, sign = int(goals.objective[0]), float(goals.sign[0])
+
+    def score(means: Tensor, variances: Tensor) -> Tensor:
+        sd = variances[..., j].clamp_min(1e-18).sqrt()
+        u = (sign * means[..., j] - best[:, None].to(means)) / sd
+        logs = _log_ei_helper(u) + sd.log() + goals.probability_met(means, variances)
+        answer: Tensor = torch.logsumexp(logs, dim=0) - torch.log(torch.tensor(float(len(logs))))
+        return answer
+
+    return score
+
+
+def _log_scalarised_improvement(
+    goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.Generator
+) -> Score:
+    """Score by the improvement averaged over channels, each one expert, one normal draw and one direction."""
+    mean, variance = incumbents
+    experts = torch.arange(CHANNELS) % len(mean)
+    draws = torch.randn(CHANNELS, mean.shape[-1], generator=generator, dtype=mean.dtype)
+    known = goals.values(mean)
+    scalarise = Scalarisations.of(goals, known.flatten(0, 1), CHANNELS, generator)
+    likely = goals.probability_met(mean, variance).exp().mean(dim=0) >= 0.5
+    base = scalarise(known[experts])
+    base = base[:, likely].amax(dim=1) if likely.any() else base.amin(dim=1)
+
+    def score(means: Tensor, variances: Tensor) -> Tensor:
+        sd = variances.clamp_min(1e-18).sqrt()
+        Y = means[experts] + sd[experts] * draws[:, None, :].to(means)
+        gain = (scalarise(goals.values(Y)) - base[:, None]).clamp_min(0) * goals.met(Y)
+        return gain.mean(dim=0).clamp_min(_TINY).log()
+
+    return score
+
+
+def joint_values(
+    goals: Goals, draws: Tensor, known: Tensor, directions: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return what each formula is worth in each channel, a channel being a draw in a direction.
+
+    Args:
+        goals: What is wanted of the responses.
+        draws: (draws, n, responses) joint posterior draws at candidates.
+        known: (draws, i, responses) the same functions at known and pending formulas, i ≥ 1.
+        directions: How many scalarisations each draw is seen in, where there are several
+            objectives.
+        generator: Source of randomness.
+
+    Returns:
+        (channels, n) worth of the candidates, minus infinity where a bound is not met, and
+        (channels,) worth of the best known formula.
+    """
+    repeats = 1 if goals.is_linear or len(goals.objective) == 1 else directions
+    values, known_values = goals.values(draws), goals.values(known)
+    scalarise = Scalarisations.of(
+        goals, known_values.flatten(0, 1), len(draws) * repeats, generator
+    )
+    worth = scalarise(values.repeat_interleave(repeats, dim=0))
+    base = scalarise(known_values.repeat_interleave(repeats, dim=0))
+    worth = worth.masked_fill(~goals.met(draws).repeat_interleave(repeats, dim=0), -torch.inf)
+    met = goals.met(known).repeat_interleave(repeats, dim=0)
+    floor = base.amin(dim=1)
+    best = base.masked_fill(~met, -torch.inf).amax(dim=1)
+    return worth, torch.where(best.isfinite(), best, floor)
+
+
+def greedy(
+    worth: Tensor, best: Tensor, count: int, allowed: Tensor
+) -> tuple[list[int], list[float], Tensor]:
+    """Choose formulas one after another, each adding most to the expected best.
+
+    Args:
+        worth: (channels, n) worth of the candidates.
+        best: (channels,) worth of the best formula so far.
+        count: How many to choose.
+        allowed: (n,) which candidates may be chosen.
+
+    Returns:
+        Numbers of the chosen, the improvement each added, and the new (channels,) best.
+    """
+    open_ = allowed.clone()
+    picks: list[int] = []
+    gains: list[float] = []
+    for _ in range(min(count, int(open_.sum()))):
+        gain = (worth - best[:, None]).clamp_min(0).mean(dim=0).masked_fill(~open_, -1.0)
+        pick = int(gain.argmax())
+        picks.append(pick)
+        gains.append(float(gain[pick]))
+        best = torch.maximum(best, worth[:, pick])
+        open_[pick] = False
+    return picks, gains, best
+
+
+def merit(goals: Goals, Y: Tensor) -> Tensor:
+    """Return (n,) how good measured (n, responses) values are, bigger is better, for ranking.
+
+    A formula that misses a bound ranks below all that meet them; one with a missing value is minus
+    infinity.
+    """
+    values = goals.values(Y)
+    complete = ~Y[:, goals.objective].isnan().any(dim=1)
+    rank = torch.full((len(Y),), -torch.inf, dtype=Y.dtype)
+    if not complete.any():
+        return rank
+    known = values[complete]
+    generator = torch.Generator().manual_seed(0)
+    scalarise = Scalarisations.of(goals, known, CHANNELS, generator)
+    scalars = scalarise(known.expand(CHANNELS, *known.shape)).mean(dim=0)
+    spread = scalars.max() - scalars.min() + 1.0
+    rank[complete] = torch.where(goals.met(Y[complete]), scalars, scalars - spread)
+    return rank

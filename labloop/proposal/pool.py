@@ -1,0 +1,101 @@
+"""Candidates with their origins and scores, and how a large stream of them becomes a short list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from labloop.space import FormulaSpace
+from labloop.space.levels import Floats, LevelNumbers
+
+NEAR = 0.02  # formulas that differ by less than this share of every component's range are the same
+
+ScoreLevels = Callable[[LevelNumbers], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Candidates.
+
+    Attributes:
+        levels: (n, components) level numbers.
+        origin: (n,) which strategy made each.
+        score: (n,) acquisition, bigger is better.
+    """
+
+    levels: LevelNumbers
+    origin: npt.NDArray[np.str_]
+    score: Floats
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Pool:
+        """Return the candidates of the given row numbers."""
+        return Pool(self.levels[rows], self.origin[rows], self.score[rows])
+
+    def top(self, count: int) -> Pool:
+        """Return the `count` best distinct candidates, best first."""
+        order = np.argsort(-self.score, kind="stable")
+        _, first = np.unique(self.levels[order], axis=0, return_index=True)
+        return self.take(order[np.sort(first)[:count]])
+
+    @classmethod
+    def joined(cls, pools: Iterable[Pool]) -> Pool:
+        """Return the candidates of several pools as one."""
+        pools = list(pools)
+        return cls(
+            np.concatenate([pool.levels for pool in pools]),
+            np.concatenate([pool.origin for pool in pools]),
+            np.concatenate([pool.score for pool in pools]),
+        )
+
+
+def best_of(chunks: Iterable[LevelNumbers], origin: str, score: ScoreLevels, keep: int) -> Pool:
+    """Return the `keep` best of a stream of candidates, holding no more than a chunk and those.
+
+    Args:
+        chunks: (≤ any, components) level numbers, chunk by chunk.
+        origin: Which strategy makes them.
+        score: The acquisition on level numbers.
+        keep: How many to keep.
+    """
+    kept: Pool | None = None
+    for levels in chunks:
+        if not len(levels):
+            continue
+        chunk = Pool(levels, np.full(len(levels), origin, dtype="U32"), score(levels))
+        if len(chunk) > 4 * keep:
+            chunk = chunk.take(np.argpartition(-chunk.score, 4 * keep)[: 4 * keep])
+        kept = (Pool.joined([kept, chunk]) if kept is not None else chunk).top(keep)
+    if kept is None:
+        none = np.empty((0, 0), dtype=np.uint16)
+        return Pool(none, np.empty(0, dtype="U32"), np.empty(0))
+    return kept
+
+
+def near(space: FormulaSpace, levels: LevelNumbers, others: Floats) -> npt.NDArray[np.bool_]:
+    """Return (n,) whether each formula is nearly one of (m, columns) encoded ones."""
+    codes = space.encode(levels)
+    found = np.zeros(len(codes), dtype=bool)
+    for other in others:
+        found |= (np.abs(codes - other) < NEAR).all(axis=1)
+    return found
+
+
+def thinned(space: FormulaSpace, pool: Pool, count: int) -> Pool:
+    """Return up to `count` candidates, best first, of which no two are nearly the same."""
+    codes = space.encode(pool.levels)
+    open_ = np.ones(len(pool), dtype=bool)
+    rows: list[int] = []
+    for row in np.argsort(-pool.score, kind="stable"):
+        if not open_[row]:
+            continue
+        rows.append(int(row))
+        if len(rows) == count:
+            break
+        open_ &= (np.abs(codes - codes[row]) >= NEAR).any(axis=1)
+    return pool.take(np.array(rows, dtype=np.int64))
