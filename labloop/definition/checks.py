@@ -14,8 +14,8 @@ from labloop.errors import did_you_mean
 from labloop.units import UnitError, canonical
 
 RESERVED_NAMES = frozenset(
-    ["well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"]
-    + ["candidate", "source"]
+    {"well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"}
+    | {"candidate", "source"}
 )
 _LARGEST_TABLE = 65_535
 

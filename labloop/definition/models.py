@@ -90,10 +90,11 @@ class Component(_Section):
         if not isinstance(values, dict):
             return values
         numbers = [values["fixed"]] if "fixed" in values else values.get("levels")
-        try:
-            return {"low": float(min(numbers)), "high": float(max(numbers)) or 1.0} | values
-        except (TypeError, ValueError):
+        if not isinstance(numbers, list | tuple) or not numbers:
             return values
+        if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+            return values
+        return {"low": float(min(numbers)), "high": float(max(numbers)) or 1.0} | values
 
     @property
     def varies(self) -> bool:

@@ -132,7 +132,7 @@ def _log_expected_improvement(goals: Goals, incumbents: tuple[Tensor, Tensor]) -
 def _log_scalarised_improvement(
     goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.Generator
 ) -> Score:
-    """Score by the improvement averaged over channels, each one expert, one normal draw and one direction."""
+    """Score by the mean improvement over channels: an expert, a normal draw and a direction each."""
     mean, variance = incumbents
     experts = torch.arange(CHANNELS) % len(mean)
     draws = torch.randn(CHANNELS, mean.shape[-1], generator=generator, dtype=mean.dtype)

@@ -46,7 +46,7 @@ _CLUSTERED = 5_000
 Progress = Callable[[str, int, int], None]
 
 
-def _silent(stage: str, done: int, total: int) -> None:  # noqa: ARG001
+def _silent(stage: str, done: int, total: int) -> None:
     pass
 
 

@@ -201,17 +201,18 @@ class FormulaSpace:
         if not len(level):
             raise RefusedError(
                 f"{wanted:g} {component.unit} of {component.name} cannot be made from its stocks "
-                f"({_listed(component.stocks)} {component.unit}); add a stock or change the formula."
+                f"({_listed(component.stocks)} {component.unit}); add a stock or change the "
+                "formula."
             )
         return level
 
 
 def _code(table: LevelTable, concentrations: Floats, volumes: Volumes) -> Floats:
-    """Return (n, columns) codes of one component: its place in its range, or one column a choice."""
+    """Return (n, columns) codes of one component: its place in its range, or a column a choice."""
     component = table.component
     if component.choices is not None:
         numbers = np.arange(len(component.choices))
-        return (concentrations[:, None] == numbers).astype(float)
+        return np.asarray(concentrations[:, None] == numbers, dtype=float)
     if component.fixed is not None:
         return ((concentrations - component.fixed) / (component.fixed or 1.0))[:, None]
     low, high = component.low, component.high
@@ -221,7 +222,7 @@ def _code(table: LevelTable, concentrations: Floats, volumes: Volumes) -> Floats
         place = (np.log1p(concentrations / unit) - ends[0]) / (ends[1] - ends[0])
     else:
         place = (concentrations - low) / (high - low)
-    return place[:, None]
+    return np.asarray(place[:, None])
 
 
 def _problems(table: LevelTable, volumes: Volumes) -> list[str]:
