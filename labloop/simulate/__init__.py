@@ -1,0 +1,1 @@
+"""Virtual labs, and backtests of whole campaigns on them."""

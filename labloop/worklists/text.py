@@ -1,0 +1,57 @@
+"""CSV as bytes: UTF-8, line feeds, clean numbers, and no cell that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from labloop.errors import RefusedError
+
+_RUNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def number(value: float) -> str:
+    """Return a number as people write it, to ten digits; an empty cell for NaN."""
+    return "" if np.isnan(value) else f"{value:.10g}"
+
+
+def cell(value: Any) -> str:
+    """Return one cell of a sheet for people: numbers clean, None and NaN empty.
+
+    Text that a spreadsheet would take for a calculation gets an apostrophe before it (OWASP, CSV
+    injection).
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_RUNS) else value
+    if isinstance(value, (int, np.integer)):
+        return str(value)
+    return number(float(value))
+
+
+def sheet(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return a CSV sheet for people; text is escaped by `cell`.
+
+    Spreadsheets read UTF-8 only behind a byte order mark, so there is one where a name needs it.
+    """
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow([cell(name) for name in header])
+    writer.writerows([cell(value) for value in row] for row in rows)
+    text = written.getvalue()
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+def refuse_calculations(names: Iterable[str]) -> None:
+    """Raise RefusedError for a name that a spreadsheet would run; worklists never alter names."""
+    for name in names:
+        if name.startswith(_RUNS):
+            raise RefusedError(
+                f'The name "{name}" begins with {name[0]!r}, which spreadsheets take for a '
+                "calculation; rename it in campaign.toml."
+            )

@@ -1,0 +1,55 @@
+"""Bytes onto the disk, whole files or none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from labloop.errors import RefusedError
+
+
+def write_files(folder: str | Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files into a folder, which is made where it is missing, and return their paths.
+
+    Each file is written beside its target, flushed to the disk and renamed, and nothing is renamed
+    before all are written: whatever interrupts this leaves old files or complete new ones.
+
+    Raises RefusedError for a name that is not a plain file name, and where the disk refuses.
+    """
+    folder = Path(folder)
+    for name in files:
+        if Path(name).name != name or "\\" in name or "/" in name or ":" in name:
+            raise RefusedError(f'"{name}" is not a plain file name.')
+    written: list[tuple[Path, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            written.append((_beside(folder / name, content), folder / name))
+        for beside, target in written:
+            beside.replace(target)
+    except OSError as problem:
+        raise RefusedError(
+            f'Cannot write to "{folder}": {problem.strerror or problem}; choose another folder or '
+            "make room there."
+        ) from problem
+    finally:
+        for beside, _ in written:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+    return [target for _, target in written]
+
+
+def _beside(target: Path, content: bytes) -> Path:
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
