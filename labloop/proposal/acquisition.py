@@ -132,7 +132,7 @@ def _log_expected_improvement(goals: Goals, incumbents: tuple[Tensor, Tensor]) -
 def _log_scalarised_improvement(
     goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.Generator
 ) -> Score:
-    """Score by the mean improvement over channels: an expert, a normal draw and a direction each."""
+    """Score by the mean improvement over channels, each an expert, a draw and a direction."""
     mean, variance = incumbents
     experts = torch.arange(CHANNELS) % len(mean)
     draws = torch.randn(CHANNELS, mean.shape[-1], generator=generator, dtype=mean.dtype)
