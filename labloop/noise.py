@@ -1,0 +1,231 @@
+"""From wells to one observation a formula: means of replicates with honest standard errors.
+
+Two to four replicates say little about their own spread, all the replicates of a plate together say
+much. So the spread of a formula's replicates is drawn towards what formulas of that signal usually
+have. The usual variance follows the two-component error of Rocke and Lorenzato (1995,
+Technometrics 37:176): a constant part and a part in proportion to the signal. How strongly it
+draws is estimated from the data by the moments of the log variances, as in Smyth (2004, Stat. Appl.
+Genet. Mol. Biol. 3:3): with prior degrees of freedom d0 and prior variance s0², the posterior
+variance of a formula with d degrees of freedom and variance s² has the mean
+(d0 s0² + d s²) / (d0 + d - 2), which also makes up for the long tails of a spread that is little
+known; below three degrees of freedom the divisor is (d0 + d) / 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import digamma, gammaincinv, polygamma
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+# Below this many formulas with replicates, neither the signal's part nor d0 can be told apart.
+_ENOUGH_FORMULAS: Final = 8
+_FIT_STEPS: Final = 10
+_MISHAP: Final = 10.0
+# A variance that is smaller by chance or rounding must not rule the logs.
+_LEAST_RATIO: Final = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """One observation a formula and response.
+
+    `formulas` (g) are the distinct formulas in sorted order. `means` and `standard_errors` are
+    g × m: NaN where no well counts, and a NaN standard error alone where nothing is known about the
+    spread (no replicates anywhere). `wells` (g × m) counts the wells behind each mean. Over all
+    formulas and for each response (m): `replicate_sd`, the pooled sd of a single well;
+    `constant_sd` and `relative_sd`, its two parts, so that the sd of a well with signal y is
+    √(constant² + (relative·y)²); `prior_wells`, the degrees of freedom d0 with which the pooled
+    variance counts (∞: alone).
+    """
+
+    formulas: npt.NDArray[Any]
+    means: Array
+    standard_errors: Array
+    wells: npt.NDArray[np.int64]
+    replicate_sd: Array
+    constant_sd: Array
+    relative_sd: Array
+    prior_wells: Array
+
+
+def observations(
+    values: Array, formulas: npt.NDArray[Any], statuses: npt.NDArray[np.str_] | None = None
+) -> Observations:
+    """Return mean and standard error of each formula and response from the values of wells.
+
+    `values` is n wells × m responses, `formulas` (n) says what is in each well, `statuses` (n × m)
+    which values count: those that are "ok" and finite. Raises ValueError for arrays that do not
+    fit together.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    formulas = np.asarray(formulas)
+    if values.ndim != 2 or formulas.shape != values.shape[:1]:
+        raise ValueError(
+            f"values must be wells × responses and formulas have one entry a well "
+            f"(got {values.shape} and {formulas.shape})"
+        )
+    if statuses is not None and np.shape(statuses) != values.shape:
+        raise ValueError(
+            f"statuses must have the shape of values (got {np.shape(statuses)} and {values.shape})"
+        )
+    counts_in = np.isfinite(values)
+    if statuses is not None:
+        counts_in &= np.asarray(statuses) == "ok"
+    names, group = np.unique(formulas, return_inverse=True)
+    means, squares, wells = _group_sums(values, counts_in, group.reshape(-1), len(names))
+    per_response = [
+        _Spread.fit(means[:, k], squares[:, k], wells[:, k]) for k in range(values.shape[1])
+    ]
+    errors = np.full_like(means, np.nan)
+    for k, spread in enumerate(per_response):
+        errors[:, k] = spread.standard_errors(means[:, k], squares[:, k], wells[:, k])
+    return Observations(
+        formulas=names,
+        means=means,
+        standard_errors=errors,
+        wells=wells,
+        replicate_sd=np.sqrt([spread.pooled for spread in per_response]),
+        constant_sd=np.sqrt([spread.constant for spread in per_response]),
+        relative_sd=np.sqrt([spread.relative for spread in per_response]),
+        prior_wells=np.array([spread.prior_wells for spread in per_response]),
+    )
+
+
+def _group_sums(
+    values: Array, counts_in: npt.NDArray[np.bool_], group: npt.NDArray[np.int64], n_groups: int
+) -> tuple[Array, Array, npt.NDArray[np.int64]]:
+    """Return mean, sum of squared deviations and number of wells, each formulas × responses."""
+    shape = (n_groups, values.shape[1])
+    wells = np.zeros(shape, dtype=np.int64)
+    np.add.at(wells, group, counts_in)
+    sums = np.zeros(shape)
+    np.add.at(sums, group, np.where(counts_in, values, 0.0))
+    means = np.divide(sums, wells, out=np.full(shape, np.nan), where=wells > 0)
+    squares = np.zeros(shape)
+    deviations = np.where(counts_in, values - means[group], 0.0)
+    np.add.at(squares, group, deviations**2)
+    return means, squares, wells
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """What is known of the variance of a single well of one response."""
+
+    pooled: float
+    constant: float
+    relative: float
+    prior_wells: float
+
+    @classmethod
+    def fit(cls, means: Array, squares: Array, wells: npt.NDArray[np.int64]) -> _Spread:
+        """Estimate from formulas with two wells or more; all NaN when there are none."""
+        replicated = wells > 1
+        if not replicated.any():
+            return cls(np.nan, np.nan, np.nan, np.nan)
+        freedom = (wells[replicated] - 1).astype(np.float64)
+        squares, means = squares[replicated], means[replicated]
+        # What is left of equal values after subtracting their mean is rounding.
+        squares = np.where(squares > 1e-24 * means**2, squares, 0.0)
+        variances = squares / freedom
+        pooled = float(squares.sum() / freedom.sum())
+        if pooled == 0.0:
+            return cls(0.0, 0.0, 0.0, np.inf)
+        if replicated.sum() < _ENOUGH_FORMULAS:
+            return cls(pooled, pooled, 0.0, np.inf)
+        constant, relative = _two_components(means**2, variances, freedom)
+        expected = constant + relative * means**2
+        prior_wells, scale = _prior(variances / expected, freedom)
+        return cls(pooled, scale * constant, scale * relative, prior_wells)
+
+    def standard_errors(self, means: Array, squares: Array, wells: npt.NDArray[np.int64]) -> Array:
+        """Return the standard error of each mean, NaN where there is no mean."""
+        expected = self.constant + self.relative * means**2
+        freedom = np.maximum(wells - 1, 0)
+        if np.isinf(self.prior_wells):
+            variances = expected
+        else:
+            known = self.prior_wells + freedom
+            variances = (self.prior_wells * expected + squares) / np.maximum(known - 2.0, known / 3)
+        return np.sqrt(
+            np.divide(variances, wells, out=np.full_like(means, np.nan), where=wells > 0)
+        )
+
+
+def _two_components(signal2: Array, variances: Array, freedom: Array) -> tuple[float, float]:
+    """Fit variance = constant + relative · signal², neither part below zero.
+
+    Sample variances are gamma variates whose sd is in proportion to their mean, so least squares
+    are weighted by freedom / expected² and iterated. A variance beyond ten times the expected one
+    (a mishap in a well, not noise) counts as ten times.
+    """
+    pooled = float((variances * freedom).sum() / freedom.sum())
+    chi2_median = 2.0 * gammaincinv(freedom / 2.0, 0.5)
+    typical = float(np.median(variances * freedom / chi2_median)) or pooled
+    expected = np.full_like(variances, typical)
+    for _ in range(_FIT_STEPS):
+        weights = freedom / expected**2
+        capped = np.minimum(variances, _MISHAP * expected)
+        constant, relative = _line_above_zero(signal2, capped, weights)
+        # A floor keeps a formula without signal from taking all the weight.
+        expected = np.maximum(constant + relative * signal2, 1e-3 * typical)
+    return max(constant, 1e-6 * typical), relative
+
+
+def _line_above_zero(x: Array, y: Array, weights: Array) -> tuple[float, float]:
+    """Return intercept and slope, both at least zero, of the weighted least squares line."""
+    weights = weights / weights.sum()
+    x_mean, y_mean = float(weights @ x), float(weights @ y)
+    variance = float(weights @ (x - x_mean) ** 2)
+    slope = float(weights @ ((x - x_mean) * (y - y_mean))) / variance if variance > 0.0 else 0.0
+    intercept = y_mean - slope * x_mean
+    if slope < 0.0:
+        return y_mean, 0.0
+    if intercept < 0.0:
+        return 0.0, float(weights @ (x * y)) / float(weights @ x**2)
+    return intercept, slope
+
+
+def _prior(ratios: Array, freedom: Array) -> tuple[float, float]:
+    """Return d0 and the scale of the prior from the logs of variance / expected variance.
+
+    Smyth 2004, section 6.2. d0 is infinite and the scale 1 unless the logs scatter more than those
+    of equal spreads do, by more than the standard error that this scatter would then have.
+    Replicates that are equal to the last digit were rounded, and say nothing here.
+    """
+    spread = ratios > 0.0
+    ratios, half = ratios[spread], freedom[spread] / 2.0
+    if len(ratios) < _ENOUGH_FORMULAS:
+        return float("inf"), 1.0
+    ratios = np.maximum(ratios, _LEAST_RATIO * float(np.median(ratios)))
+    logs = np.log(ratios) - digamma(half) + np.log(half)
+    scatter = (logs - logs.mean()) ** 2 * len(logs) / (len(logs) - 1)
+    equal = polygamma(1, half)
+    # The variance of a squared deviation is the fourth cumulant and twice the squared variance.
+    doubt = np.sqrt((polygamma(3, half) + 2.0 * equal**2).mean() / len(logs))
+    excess = float((scatter - equal).mean() - doubt)
+    if excess <= 0.0:
+        return float("inf"), 1.0
+    half_prior = _inverse_trigamma(excess)
+    scale = float(np.exp(logs.mean() + digamma(half_prior) - np.log(half_prior)))
+    return 2.0 * half_prior, scale
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Return y with trigamma(y) = value > 0, by Newton's method on 1 / trigamma (Smyth 2004)."""
+    if value > 1e7:
+        return float(1.0 / np.sqrt(value))
+    if value < 1e-6:
+        return 1.0 / value
+    y = 0.5 + 1.0 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, y))
+        step = trigamma * (1.0 - trigamma / value) / float(polygamma(2, y))
+        y += step
+        if -step / y < 1e-8:
+            break
+    return y
