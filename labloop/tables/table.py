@@ -1,0 +1,85 @@
+"""A table as it was handed in: named columns, and the place of every cell for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+import numpy.typing as npt
+
+from labloop.errors import RejectedError
+from labloop.tables.numbers import Column, NumberStyle, quoted
+
+_LISTED: Final = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows handed in, before they are matched to a campaign.
+
+    `columns[j]` holds the cells below `names[j]`; `positions[j]` is the column's number in the
+    file, from 1. `rows[i]` is the row's number in the file, from 1 and counting the header, or the
+    index label of a frame. `sha256` is that of the file's bytes, or of the frame's content.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    positions: tuple[int, ...]
+    rows: npt.NDArray[Any]
+    sha256: str
+    sheet: str | None = None
+    style: NumberStyle = field(default_factory=NumberStyle)
+    is_frame: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def cell(self, row: int, column: int) -> str:
+        """Name a cell as the user finds it: row and column number in this table, from 0."""
+        if self.sheet is not None:
+            return f"{self.title}, cell {letters(self.positions[column])}{self.rows[row]}"
+        return f"{self.row(row)}, column {quoted(self.names[column])}"
+
+    def row(self, row: int) -> str:
+        """Name a row as the user finds it."""
+        return f"{self.title}, {'index' if self.is_frame else 'row'} {self.rows[row]}"
+
+    def short_row(self, row: int) -> str:
+        """Name a row beside a message that has named the table."""
+        return f"{'index' if self.is_frame else 'row'} {self.rows[row]}"
+
+    def column(self, column: int) -> str:
+        """Name a column as the user finds it."""
+        if self.sheet is not None:
+            letter = letters(self.positions[column])
+            return f"{self.title}, column {letter} ({quoted(self.names[column])})"
+        return f"{self.title}, column {quoted(self.names[column])}"
+
+    @property
+    def title(self) -> str:
+        """The file, with its sheet where it has sheets."""
+        return self.source if self.sheet is None else f"{self.source}, sheet {quoted(self.sheet)}"
+
+    def reject(self, problems: Sequence[str]) -> NoReturn:
+        """Raise RejectedError with the first twenty of `problems`."""
+        reject(self.title, problems)
+
+
+def reject(source: str, problems: Sequence[str]) -> NoReturn:
+    """Raise RejectedError for a table, with its first twenty problems."""
+    listed = list(problems[:_LISTED])
+    if len(problems) > _LISTED:
+        listed.append(f"(+{len(problems) - _LISTED} more)")
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    raise RejectedError(f"{source} was rejected ({count}); nothing was changed:", listed)
+
+
+def letters(position: int) -> str:
+    """Return the letters of a spreadsheet's column from its number: 1 is A, 27 is AA."""
+    name = ""
+    while position > 0:
+        position, digit = divmod(position - 1, 26)
+        name = chr(ord("A") + digit) + name
+    return name
