@@ -1,0 +1,33 @@
+"""The guard: an expert whose left-out rows go clearly worse loses its vote."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+FEW_ROWS = 8
+# A single surprising row must not decide over an expert: differences are cut here (nats).
+MOST = 3.0
+
+
+def log_density(y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Return the normal log density of each value: all arguments (n,)."""
+    return -0.5 * (torch.log(2 * math.pi * variance) + (y - mean).square() / variance)
+
+
+def vote(own: Tensor, other: Tensor) -> float:
+    """Return an expert's vote from 0 to 1, given left-out log densities (n,).
+
+    `own` are those of the Gaussian process on own rows alone, `other` the expert's. The vote is
+    1 unless the expert is worse by more than one standard error of the paired difference, and
+    0 from three on: equal votes are hard to beat, so only clear harm counts. Under eight rows
+    nothing is clear.
+    """
+    if len(own) < FEW_ROWS or len(other) != len(own):
+        return 1.0
+    difference = (other - own).clamp(-MOST, MOST)
+    error = float(difference.std()) * math.sqrt(len(own))
+    z = float(difference.sum()) / max(error, 1e-9)
+    return min(max((z + 3.0) / 2.0, 0.0), 1.0)

@@ -1,0 +1,214 @@
+"""The transferred surrogate: a mixture of experts as a BoTorch model, with a streamed fast path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import torch
+from botorch.models.model import Model
+from botorch.posteriors import Posterior
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labloop.surrogate.experts import Expert
+from labloop.surrogate.gp import RESIDUAL_GP, GaussianProcess
+from labloop.surrogate.guard import log_density
+from labloop.surrogate.points import Describer, Points
+from labloop.surrogate.posterior import MixturePosterior
+from labloop.surrogate.scaling import Array
+from labloop.surrogate.training import Progress, silent
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Streamed predictions in the units of Y.
+
+    `mean`, `variance` (n, m) of the mixture, of the response itself without measurement noise;
+    `expert_mean`, `expert_variance` (K, n, m) where they were asked for, else None.
+    """
+
+    mean: Array
+    variance: Array
+    expert_mean: Array | None = None
+    expert_variance: Array | None = None
+
+
+class Surrogate(Model):
+    """The transferred surrogate: a mixture of experts for each response, as a BoTorch model.
+
+    `experts` names the K experts; `weights` (K, m) are their shares, equal unless the guard took
+    a vote away; `rows` (m,) counts the own values of each response; `level`, `scale` (m,) are
+    the campaign's, in the units of Y; `noise` (m,) is the variance of a new measurement like the
+    own ones, in squared units of Y.
+    """
+
+    def __init__(
+        self, describer: Describer, experts: dict[str, list[Expert]], weights: Array,
+        level: Array, scale: Array, rows: NDArray[np.int64], y: Array,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.experts = tuple(experts)
+        self.level, self.scale, self.rows = level, scale, rows
+        self._describe = describer
+        self._processes = experts
+        self._single = {name: [e.to(torch.float32) for e in each] for name, each in experts.items()}
+        self._standard = y
+        self.weights = weights
+        noise = [[float(e.noise) for e in each] for each in experts.values()]
+        self._noise = torch.tensor(noise, dtype=torch.float64)
+        self.noise = (weights * self._noise.numpy()).sum(0) * scale**2
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of responses."""
+        return len(self.level)
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The model itself is not batched."""
+        return torch.Size()
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: object | None = None,
+    ) -> Posterior:
+        """Return the joint posterior at encoded rows `X` (*b, q, D), with gradients.
+
+        `observation_noise=True` adds the variance of a new measurement; a tensor (*b, q, m) of
+        variances adds those.
+        """
+        wanted = range(self.num_outputs) if output_indices is None else output_indices
+        points = self._describe(X.double())
+        size = X.shape[-2]
+        means, covariances = [], []
+        for number, each in enumerate(self._processes.values()):
+            moments = [each[j].joint(points) for j in wanted]
+            mean = torch.stack([m for m, _ in moments], -2)
+            covariance = torch.stack([c.expand(*m.shape, size) for m, c in moments], -3)
+            if observation_noise is True:
+                extra = self._noise[number, list(wanted)].unsqueeze(-1).expand(mean.shape)
+                covariance = covariance + torch.diag_embed(extra)
+            means.append(mean)
+            covariances.append(covariance)
+        scale = torch.as_tensor(self.scale)[list(wanted)].unsqueeze(-1)
+        level = torch.as_tensor(self.level)[list(wanted)].unsqueeze(-1)
+        mean = torch.stack(means, -3) * scale + level
+        covariance = torch.stack(covariances, -4) * scale.unsqueeze(-1) ** 2
+        if isinstance(observation_noise, Tensor):
+            variances = observation_noise[..., list(wanted)].double().mT.unsqueeze(-3)
+            covariance = covariance + torch.diag_embed(variances.expand(mean.shape))
+        weights = torch.as_tensor(self.weights[:, list(wanted)])
+        posterior = MixturePosterior(mean, covariance, weights)
+        if posterior_transform is None:
+            return posterior
+        return cast(Posterior, posterior_transform(posterior))  # type: ignore[operator]
+
+    def mean_and_variance(
+        self,
+        X: NDArray[np.floating] | Tensor,
+        *,
+        chunk: int = 2048,
+        by_expert: bool = False,
+        progress: Progress = silent,
+    ) -> Predictions:
+        """Predict any number of rows (n, D) in single precision and constant memory.
+
+        Work is done in chunks that stay in the processor's cache. `by_expert` also returns each
+        expert's moments, from which expected improvement under the mixture is exact.
+        """
+        n, m, k = len(X), self.num_outputs, len(self.experts)
+        means = np.empty((k, n, m)) if by_expert else None
+        variances = np.empty((k, n, m)) if by_expert else None
+        mean, variance = np.empty((n, m)), np.empty((n, m))
+        for start in range(0, n, chunk):
+            stop = min(start + chunk, n)
+            with torch.no_grad():
+                rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=torch.float32)
+                each_mean, each_variance = self._marginals(self._describe(rows))
+            share = self.weights[:, None, :]
+            centre = (share * each_mean).sum(0)
+            spread = (share * (each_variance + (each_mean - centre) ** 2)).sum(0)
+            mean[start:stop] = centre * self.scale + self.level
+            variance[start:stop] = spread * self.scale**2
+            if means is not None and variances is not None:
+                means[:, start:stop] = each_mean * self.scale + self.level
+                variances[:, start:stop] = each_variance * self.scale**2
+            progress(stop, n)
+        return Predictions(mean, variance, means, variances)
+
+    def _marginals(self, points: Points) -> tuple[Array, Array]:
+        """Return every expert's standardised mean and variance: (K, n, m) each."""
+        moments = [[e.marginal(points) for e in each] for each in self._single.values()]
+        stacked = torch.stack([torch.stack([torch.stack(pair) for pair in row], -1)
+                               for row in moments])  # fmt: skip
+        both = stacked.double().numpy()
+        return both[:, 0], both[:, 1]
+
+    def draw(self, X: NDArray[np.floating] | Tensor, samples: int, *, seed: int = 0) -> Array:
+        """Draw whole functions jointly at rows `X` (n, D): (samples, n, m) in the units of Y.
+
+        Costs n³ for each expert and response: meant for a shortlist of up to a few thousand.
+        """
+        with torch.no_grad():
+            posterior = self.posterior(torch.as_tensor(np.asarray(X), dtype=torch.float64))
+            generator = torch.Generator().manual_seed(seed)
+            shape = torch.Size([samples, len(X), self.num_outputs])
+            base = torch.randn(shape, generator=generator, dtype=torch.float64)
+            drawn = posterior.rsample_from_base_samples(torch.Size([samples]), base)
+        return cast(Array, drawn.numpy())
+
+    def trust(self, responses: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return how far each response follows the history, in numbers and a sentence.
+
+        One row a response: `b` and `b_sd` the fitted scale of the history's prediction (1 = as
+        the history says, 0 = no relation; NaN without history); `score_<expert>` the mean log
+        predictive density of rows left out, in standardised units (higher is better; NaN without
+        rows); `weight_<expert>` its share of the mixture; `text`.
+        """
+        names = list(responses) if responses is not None else list(range(self.num_outputs))
+        records = [self._trust_of(j) for j in range(self.num_outputs)]
+        return pd.DataFrame(records, index=pd.Index(names, name="response"))
+
+    def _trust_of(self, response: int) -> dict[str, float | str]:
+        y = torch.as_tensor(self._standard[:, response])
+        y = y[~torch.isnan(y)]
+        b, b_sd = math.nan, math.nan
+        scores: dict[str, float] = {}
+        for name, each in self._processes.items():
+            expert = each[response]
+            if isinstance(expert, GaussianProcess) and expert.shape == RESIDUAL_GP:
+                b, b_sd = expert.trust
+            scores[f"score_{name}"] = _score(y, expert)
+        for number, name in enumerate(self.experts):
+            scores[f"weight_{name}"] = float(self.weights[number, response])
+        own = scores.get("weight_own_rows", 0.0)
+        return {"b": b, "b_sd": b_sd, **scores, "text": _sentence(b, b_sd, len(y), own)}
+
+
+def _score(y: Tensor, expert: Expert) -> float:
+    if not len(y) or len(expert.left_out_mean) != len(y):
+        return math.nan
+    return float(log_density(y, expert.left_out_mean, expert.left_out_variance).mean())
+
+
+def _sentence(b: float, b_sd: float, rows: int, own: float) -> str:
+    if math.isnan(b):
+        return "No history is used: predictions rest on the campaign's own rows alone."
+    if rows == 0:
+        return "No own rows yet: predictions rest on the history, at its level and scale."
+    how = f"scale {b:.2f} ± {b_sd:.2f} of the history's prediction after {rows} own rows"
+    if own > 0.6:
+        return f"The history is set aside, the own rows contradict it ({how})."
+    if b - b_sd > 0.6:
+        return f"The history is followed ({how})."
+    if b + b_sd < 0.3:
+        return f"The history is largely ignored ({how})."
+    return f"The history is followed in part ({how})."

@@ -1,0 +1,282 @@
+"""Pretraining on every source together, and the stored form of what was learned."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labloop.errors import RefusedError
+from labloop.surrogate.network import WEIGHTS, Network
+from labloop.surrogate.scaling import (
+    Array,
+    checked_inputs,
+    checked_outputs,
+    input_ranges,
+    source_scales,
+    standardised,
+)
+from labloop.surrogate.selection import select_components
+from labloop.surrogate.training import RESIDUAL, Progress, Recipe, bootstrap, silent, train
+
+FORMAT = 1
+MAX_LAYERS = 64
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What the history taught: plain tensors and settings, nothing of the campaign.
+
+    `network` takes the kept `columns` (k,) of the encoded rows, scaled by `low` and `high` (D,),
+    and gives responses in units of a source's level and scale. `level`, `scale`, `spread` (m,)
+    are the sources' pooled level, pooled scale and standard deviation of levels, in the units of
+    Y; `known` (m,) says which responses any source has. `feature_mean`, `feature_scale` (M, 1, w)
+    standardise the features over the history. `ranking` holds one record a component.
+    """
+
+    network: Network
+    columns: Tensor
+    low: Tensor
+    high: Tensor
+    level: Tensor
+    scale: Tensor
+    spread: Tensor
+    known: Tensor
+    feature_mean: Tensor
+    feature_scale: Tensor
+    rows: int
+    sources: int
+    recipe: Recipe
+    feature_share: float
+    seed: int
+    ranking_records: tuple[dict[str, float], ...] = field(default=(), repr=False)
+
+    @property
+    def inputs(self) -> int:
+        """Number of columns of an encoded row."""
+        return self.low.shape[0]
+
+    @property
+    def responses(self) -> int:
+        """Number of responses."""
+        return self.level.shape[0]
+
+    def ranking(self) -> pd.DataFrame:
+        """Return components, best first: component, information (nats), kept, one a response."""
+        frame = pd.DataFrame(list(self.ranking_records))
+        frame["kept"] = frame["kept"].astype(bool)
+        frame["component"] = frame["component"].astype(int)
+        return frame.set_index("component")
+
+    def scaled(self, X: Tensor) -> Tensor:
+        """Return the network's inputs for encoded rows: (…, D) → (…, k)."""
+        low, high = self.low.to(X), self.high.to(X)
+        return ((X - low) / (high - low))[..., self.columns]
+
+    def predict(self, X: Array) -> tuple[Array, Array]:
+        """Return the untuned ensemble's mean and standard deviation over members: (n, m) each.
+
+        Units of Y at the sources' pooled level and scale; a ranking more than a prediction.
+        """
+        with torch.no_grad():
+            z = self.network(self.scaled(torch.as_tensor(X, dtype=torch.float32))).double()
+        spread = z.std(dim=0, correction=1) if len(z) > 1 else torch.zeros_like(z[0])
+        return (
+            (z.mean(dim=0) * self.scale + self.level).numpy(),
+            (spread * self.scale).numpy(),
+        )
+
+    def to_blob(self) -> tuple[bytes, dict[str, Any]]:
+        """Return safetensors bytes and JSON-able settings that `from_blob` reads back."""
+        from safetensors.torch import save
+
+        tensors = {f"network.{name}": w for name, w in self.network.tensors().items()}
+        tensors |= {name: getattr(self, name) for name in _TENSORS}
+        settings = {
+            "format": FORMAT,
+            "kind": self.network.kind,
+            "rows": self.rows,
+            "sources": self.sources,
+            "recipe": asdict(self.recipe),
+            "feature_share": self.feature_share,
+            "seed": self.seed,
+            "ranking": [dict(record) for record in self.ranking_records],
+        }
+        return save({name: w.contiguous() for name, w in tensors.items()}), settings
+
+    @classmethod
+    def from_blob(cls, blob: bytes, settings: dict[str, Any]) -> Pretrained:
+        """Read what `to_blob` wrote.
+
+        Raises RefusedError for anything else: nothing in the blob is ever executed, and shapes,
+        types and values are checked before use.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            if settings["format"] != FORMAT:
+                raise _unusable(
+                    f"its format is {settings['format']!r}, this labloop reads {FORMAT}"
+                )
+            tensors = load(blob)
+            _check(tensors)
+            recipe = Recipe(**settings["recipe"])
+            if settings["kind"] != recipe.kind or recipe.kind not in ("residual", "plain"):
+                raise _unusable(f"its kind of net is {settings['kind']!r}")
+            network = Network(recipe.kind, **{name: tensors[f"network.{name}"] for name in WEIGHTS})
+            records = tuple(dict(record) for record in json.loads(json.dumps(settings["ranking"])))
+            return cls(
+                network,
+                **{name: tensors[name] for name in _TENSORS},
+                rows=int(settings["rows"]),
+                sources=int(settings["sources"]),
+                recipe=recipe,
+                feature_share=float(settings["feature_share"]),
+                seed=int(settings["seed"]),
+                ranking_records=records,
+            )
+        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise _unusable(f"{type(problem).__name__}: {problem}") from problem
+
+
+_TENSORS = (
+    "columns", "low", "high", "level", "scale", "spread", "known", "feature_mean", "feature_scale",
+)  # fmt: skip
+
+
+def _unusable(why: str) -> RefusedError:
+    return RefusedError(f"The stored network cannot be used ({why}); pretrain again to replace it.")
+
+
+def _check(tensors: dict[str, Tensor]) -> None:
+    """Refuse tensors whose names, types, shapes or values do not fit one another."""
+    expected = {*(f"network.{name}" for name in WEIGHTS), *_TENSORS}
+    if set(tensors) != expected:
+        raise _unusable(f"its tensors are {sorted(set(tensors) ^ expected)[:3]} off")
+    members, blocks = tensors["network.hidden"].shape[:2]
+    entering, width = tensors["network.enter"].shape[1:]
+    responses, inputs = tensors["level"].shape[0], tensors["low"].shape[0]
+    shapes = {
+        "network.enter": (members, entering, width),
+        "network.enter_bias": (members, 1, width),
+        "network.hidden": (members, blocks, width, width),
+        "network.hidden_bias": (members, blocks, 1, width),
+        "network.head": (members, width, responses),
+        "network.head_bias": (members, 1, responses),
+        "feature_mean": (members, 1, width),
+        "feature_scale": (members, 1, width),
+        "low": (inputs,),
+        "high": (inputs,),
+        **dict.fromkeys(("level", "scale", "spread", "known"), (responses,)),
+    }
+    for name, shape in shapes.items():
+        if tuple(tensors[name].shape) != shape:
+            raise _unusable(f"{name} has shape {tuple(tensors[name].shape)} instead of {shape}")
+    types = {"columns": torch.int64, "known": torch.bool}
+    for name, tensor in tensors.items():
+        single = torch.float32 if name.startswith(("network.", "feature_")) else torch.float64
+        if tensor.dtype != types.get(name, single):
+            raise _unusable(f"{name} has type {tensor.dtype}")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise _unusable(f"{name} holds values that are not finite")
+    columns = tensors["columns"]
+    if columns.dim() != 1 or entering not in (len(columns), 3 * len(columns)):
+        raise _unusable("its columns do not fit its first layer")
+    if len(columns) and not bool(((columns >= 0) & (columns < inputs)).all()):
+        raise _unusable("its columns point outside the inputs")
+    if blocks + 2 > MAX_LAYERS or bool((tensors["high"] <= tensors["low"]).any()):
+        raise _unusable("its settings are out of range")
+    if bool((tensors["scale"] <= 0).any()) or bool((tensors["feature_scale"] <= 0).any()):
+        raise _unusable("a scale is not positive")
+
+
+def pretrain(
+    X: NDArray[np.floating],
+    Y: NDArray[np.floating],
+    source: NDArray[np.integer],
+    *,
+    component_of_column: NDArray[np.integer] | None = None,
+    layers: int = 8,
+    members: int = 8,
+    feature_share: float = 0.7,
+    recipe: Recipe = RESIDUAL,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Pretrained:
+    """Learn an ensemble of deep nets from every source together.
+
+    `X` (n, D) encoded rows in units of the campaign's range, `Y` (n, m) responses with NaN =
+    missing, `source` (n,) whole numbers from 0: each source has its own level and scale of each
+    response (mean and standard deviation; minimum and range for the plain net, as in the
+    patent). `component_of_column` (D,) groups the columns of a choice. Each member learns from
+    its own bootstrap of the rows. The same arguments give the same weights.
+    Raises RefusedError when there is nothing to learn from.
+    """
+    X = checked_inputs(X, "history")
+    Y = checked_outputs(Y, len(X), "history")
+    usable = ~np.isnan(Y).all(axis=1)
+    if not usable.any():
+        raise RefusedError("The history has no measured response; import results to pretrain on.")
+    X, Y = X[usable], Y[usable]
+    line = np.unique(np.asarray(source)[usable], return_inverse=True)[1].reshape(-1)
+    line = line.astype(np.int64)
+    if component_of_column is None:
+        component_of_column = np.arange(X.shape[1])
+    scales = source_scales(Y, line, min_max=recipe.kind == "plain")
+    Z = standardised(Y, line, scales)
+    selection = select_components(
+        X, Z, np.asarray(component_of_column), share=feature_share, seed=seed
+    )
+    low, high = input_ranges(X)
+    x = torch.as_tensor(((X - low) / (high - low))[:, selection.columns], dtype=torch.float32)
+    generator = torch.Generator().manual_seed(seed)
+    network = train(
+        x,
+        torch.as_tensor(Z, dtype=torch.float32),
+        bootstrap(len(X), members, generator),
+        recipe=recipe,
+        layers=layers,
+        seed=seed,
+        progress=progress,
+    )
+    with torch.no_grad():
+        features = network.features(x[: _enough(len(x))])
+    return Pretrained(
+        network=network,
+        columns=torch.as_tensor(selection.columns),
+        low=torch.as_tensor(low),
+        high=torch.as_tensor(high),
+        level=torch.as_tensor(scales.pooled_level),
+        scale=torch.as_tensor(scales.pooled_scale),
+        spread=torch.as_tensor(scales.level_spread),
+        known=torch.as_tensor(~np.isnan(Y).all(axis=0)),
+        feature_mean=features.mean(dim=1, keepdim=True),
+        feature_scale=features.std(dim=1, keepdim=True, correction=0).clamp_min(1e-3),
+        rows=len(X),
+        sources=int(line.max()) + 1,
+        recipe=recipe,
+        feature_share=float(feature_share),
+        seed=int(seed),
+        ranking_records=_records(selection.ranking),
+    )
+
+
+def _enough(rows: int) -> int:
+    return min(rows, 20_000)
+
+
+def _records(ranking: pd.DataFrame) -> tuple[dict[str, float], ...]:
+    named = ranking.reset_index()
+    named.columns = [str(column) for column in named.columns]
+    return tuple(
+        {str(key): (v if math.isfinite(v := float(value)) else 0.0) for key, value in row.items()}
+        for row in named.to_dict("records")
+    )

@@ -1,0 +1,158 @@
+"""Scales of inputs and outputs: what the network sees instead of the lab's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labloop.errors import RefusedError
+
+Array = NDArray[np.float64]
+
+
+def checked_inputs(X: ArrayLike, what: str) -> Array:
+    """Return `X` as a (n, D) float64 array.
+
+    Raises RefusedError where a value is not finite: an encoded formula always is.
+    """
+    table: Array = np.asarray(X, dtype=np.float64)
+    if table.ndim != 2:
+        raise ValueError(f"{what} must be a table of rows × columns, not {table.shape}")
+    if not np.isfinite(table).all():
+        row, column = np.argwhere(~np.isfinite(table))[0]
+        raise RefusedError(
+            f"{what}: row {row + 1}, input column {column + 1} is not a number; "
+            "give every component of every formula a concentration."
+        )
+    return table
+
+
+def checked_outputs(Y: ArrayLike, rows: int, what: str) -> Array:
+    """Return `Y` as a (rows, m) float64 array whose missing values are NaN.
+
+    Raises RefusedError where a value is infinite.
+    """
+    table: Array = np.asarray(Y, dtype=np.float64)
+    if table.ndim != 2 or len(table) != rows:
+        raise ValueError(
+            f"{what} must have {rows} rows and one column a response, not {table.shape}"
+        )
+    if np.isinf(table).any():
+        row, column = np.argwhere(np.isinf(table))[0]
+        raise RefusedError(
+            f"{what}: row {row + 1}, response {column + 1} is infinite; "
+            "leave the value out, or drop the log transform where values are zero."
+        )
+    return table
+
+
+def input_ranges(X: Array) -> tuple[Array, Array]:
+    """Return the least and greatest value of each column over the rows and the unit box.
+
+    `X` (n, D). The campaign's own range is the unit box; the history may lie outside it, and
+    both must land in [0, 1].
+    """
+    if not len(X):
+        return np.zeros(X.shape[1]), np.ones(X.shape[1])
+    return np.minimum(X.min(axis=0), 0.0), np.maximum(X.max(axis=0), 1.0)
+
+
+@dataclass(frozen=True)
+class SourceScales:
+    """Level and scale of each response in each source.
+
+    `level` and `scale` (S, m); `pooled_level`, `pooled_scale` and `level_spread` (m,) summarise
+    the sources, weighted by their rows: what is expected of a line that has not been measured.
+    `level_spread` is the standard deviation of the sources' levels. A response that no source
+    has gets level 0, scale 1.
+    """
+
+    level: Array
+    scale: Array
+    pooled_level: Array
+    pooled_scale: Array
+    level_spread: Array
+
+
+def centre_and_spread(Y: Array) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Return each column's mean, standard deviation and number of present values, NaN-aware.
+
+    Columns without values have mean 0; those that do not vary have spread 0.
+    """
+    present = ~np.isnan(Y)
+    count = present.sum(axis=0)
+    # Dividing by the largest value first keeps squares of huge numbers from overflowing.
+    largest = np.max(np.abs(np.where(present, Y, 0.0)), axis=0, initial=0.0)
+    unit = np.where(largest > 0, largest, 1.0)
+    scaled = np.where(present, Y, 0.0) / unit
+    mean = scaled.sum(axis=0) / np.maximum(count, 1)
+    deviation = np.where(present, scaled - mean, 0.0)
+    spread = np.sqrt((deviation**2).sum(axis=0) / np.maximum(count - 1, 1))
+    spread = np.where(spread > 1e-9, spread, 0.0)
+    return mean * unit, spread * unit, count
+
+
+def least_and_range(Y: Array) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Return each column's minimum, range and number of present values, NaN-aware."""
+    present = ~np.isnan(Y)
+    least = np.where(present, Y, np.inf).min(axis=0, initial=np.inf)
+    most = np.where(present, Y, -np.inf).max(axis=0, initial=-np.inf)
+    found = present.any(axis=0)
+    least = np.where(found, least, 0.0)
+    return least, np.where(found, most, 0.0) - least, present.sum(axis=0)
+
+
+def source_scales(Y: Array, source: NDArray[np.int64], *, min_max: bool = False) -> SourceScales:
+    """Measure each source's own level and scale of each response.
+
+    `Y` (n, m) with NaN = missing, `source` (n,) whole numbers from 0. Level and scale are mean
+    and standard deviation, or minimum and range with `min_max`. A source that does not vary, or
+    has one value, takes the pooled scale.
+    """
+    measure = least_and_range if min_max else centre_and_spread
+    sources, responses = int(source.max(initial=0)) + 1, Y.shape[1]
+    level, scale = np.zeros((sources, responses)), np.zeros((sources, responses))
+    count = np.zeros((sources, responses))
+    for number in range(sources):
+        level[number], scale[number], count[number] = measure(Y[source == number])
+    share = count / np.maximum(count.sum(axis=0), 1)
+    freedom = np.where(scale > 0, count, 0)
+    pooled = np.sqrt((freedom * scale**2).sum(axis=0) / np.maximum(freedom.sum(axis=0), 1))
+    pooled = np.where(pooled > 0, pooled, 1.0)
+    pooled_level = (share * level).sum(axis=0)
+    return SourceScales(
+        level=level,
+        scale=np.where(scale > 0, scale, pooled),
+        pooled_level=pooled_level,
+        pooled_scale=pooled,
+        level_spread=np.sqrt((share * (level - pooled_level) ** 2).sum(axis=0)),
+    )
+
+
+def standardised(Y: Array, source: NDArray[np.int64], scales: SourceScales) -> Array:
+    """Return `Y` (n, m) in units of its own source's level and scale."""
+    return (Y - scales.level[source]) / scales.scale[source]
+
+
+def own_scales(
+    Y: Array, prior_level: Array | None, prior_scale: Array | None
+) -> tuple[Array, Array]:
+    """Return the level and scale (m,) of the campaign's own responses, refitted to `Y` (n, m).
+
+    With fewer than five values the scale leans, geometrically, on `prior_scale` (m,) of the
+    history where there is one; without values both come from the history, else 0 and 1.
+    """
+    level, scale, count = centre_and_spread(Y)
+    if prior_level is not None:
+        level = np.where(count > 0, level, prior_level)
+    fallback = prior_scale if prior_scale is not None else np.ones(Y.shape[1])
+    if prior_scale is None:
+        # One value, or values all alike, and nothing else known: their size is the only clue.
+        fallback = np.where(np.abs(level) > 0, np.abs(level), 1.0)
+    own = np.where(scale > 0, scale, fallback)
+    if prior_scale is None:
+        return level, own
+    trust = np.clip((count - 1) / 4, 0.0, 1.0)
+    return level, np.exp(trust * np.log(own) + (1 - trust) * np.log(fallback))
