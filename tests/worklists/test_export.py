@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from labloop.errors import RefusedError
+from labloop.plate.dispensing import plan as plan_dispenses
 from labloop.worklists import round_files
 
 MAPS = ["r1-plate-map.csv", "r1-plate-grid.csv", "r1-plate-map.toml", "r1-deck-list.csv"]
@@ -44,3 +46,26 @@ def test_every_plan_is_checked(plan):
     for kind in ("biomek", "manual"):
         with pytest.raises(RefusedError, match="fall below the dead volume"):
             round_files(kind, drained, stem="r1")
+
+
+def test_formulas_by_number_and_replicates_that_may_be_absent_give_the_same_files(plan):
+    """As a round comes back from the database: whole-number ids, no replicate in empty wells."""
+    numbers = {"R1F1": 17, "R1F2": 18}
+
+    def renamed(frame):
+        formula = [numbers.get(each, each) for each in frame["formula"]]
+        return frame.assign(formula=pd.Series(formula, dtype=object, index=frame.index))
+
+    layout = renamed(plan.layout)
+    layout["replicate"] = layout["replicate"].astype("Int64").where(layout["role"] != "empty")
+    recipes = renamed(plan.recipes)
+    dispenses = plan_dispenses(
+        layout, recipes, components=list(plan.units), plate=plan.plate, robot=plan.robot
+    )
+    stored = replace(plan, layout=layout, recipes=recipes, dispenses=dispenses)
+    named, numbered = (round_files("biomek", each, stem="r1") for each in (plan, stored))
+    for name, content in named.items():
+        text = content.decode()
+        if name.endswith("toml"):
+            text = text.replace('"R1F1"', "17").replace('"R1F2"', "18")
+        assert numbered[name].decode() == text.replace("R1F1", "17").replace("R1F2", "18")
