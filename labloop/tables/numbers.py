@@ -132,7 +132,10 @@ def _why_no_number(text: str, style: NumberStyle) -> str:
             f"{quoted(text)} can be {whole}.{fraction} or {whole}{fraction}; "
             "say which with --decimal , or --decimal ."
         )
-    if _NUMBER_SHAPED.fullmatch(text) and not style.stated and ("," in text or "." in text):
+    other = "," if style.mark == "." else "."
+    if _NUMBER_SHAPED.fullmatch(text) and other in text:
+        if style.stated:
+            return f"{quoted(text)} does not fit --decimal {style.mark}"
         if style.mark == ",":
             return (
                 f"{quoted(text)} has a point where other cells have a decimal comma; "

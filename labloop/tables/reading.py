@@ -122,6 +122,8 @@ def _read_frame(frame: pd.DataFrame, names: Sequence[str] | None, style: NumberS
     found, columns, labels = frames.frame_columns(frame)
     if names is not None:
         _check_count(frames.SOURCE, len(columns), names)
+    elif found and all(is_number(name, style) for name in found):
+        reject(frames.SOURCE, [f"{frames.SOURCE}: its columns have numbers for names; name them"])
     digest = frames.fingerprint(found, columns)
     return _checked(
         Table(

@@ -54,27 +54,30 @@ def decode(content: bytes, source: str, encoding: str | None) -> str:
 
 
 def parse_rows(text: str, source: str) -> tuple[list[list[str]], list[int], str]:
-    """Return the rows that are not blank, stripped, their numbers from 1, and the separator."""
+    """Return the rows that are not blank, stripped, their numbers from 1, and the separator.
+
+    Raises RejectedError.
+    """
     candidates = _candidates(text)
-    parsed: tuple[list[list[str]], list[int], str] | None = None
-    for separator in candidates:
-        rows, numbers = _split(text, separator, source)
-        if parsed is None:
-            parsed = rows, numbers, separator
-        if rows and len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows):
+    splits = {separator: _split(text, separator) for separator in candidates}
+    for separator, (rows, numbers, error) in splits.items():
+        if error is None and rows and len(rows[0]) > 1 and len(set(map(len, rows))) == 1:
             return rows, numbers, separator
-    if parsed is None:
-        reject(source, [f"{source}: it is empty"])
-    rows, numbers, separator = parsed
     if len(candidates) > 1:
         reject(
             source,
             [
-                f"{source}, row {numbers[0]}: the header holds "
-                f"{' and '.join(_NAMES[candidate] for candidate in candidates)}, and none of them "
-                "splits every row into as many cells; put names that hold them in quotes"
+                f"{source}: the header holds {' and '.join(_NAMES[mark] for mark in candidates)}, "
+                "and none of them splits every row into as many cells; "
+                "put names that hold them in quotes"
             ],
         )
+    separator = candidates[0]
+    rows, numbers, error = splits[separator]
+    if error is not None:
+        reject(source, [f"{source}, {error}"])
+    if not rows:
+        reject(source, [f"{source}: it is empty"])
     _check_widths(rows, numbers, source)
     return rows, numbers, separator
 
@@ -84,15 +87,13 @@ _NAMES: Final = {"\t": "tabs", ";": "semicolons", ",": "commas"}
 
 def _candidates(text: str) -> list[str]:
     """Return the separators that stand outside quotes in the first line that is not blank."""
-    first = next((line for line in io.StringIO(text) if line.strip()), None)
-    if first is None:
-        return []
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
     outside = "".join(first.split('"')[::2])
     return [mark for mark in SEPARATORS if mark in outside] or [","]
 
 
-def _split(text: str, separator: str, source: str) -> tuple[list[list[str]], list[int]]:
-    """Split text into stripped cells; blank rows are left out but counted."""
+def _split(text: str, separator: str) -> tuple[list[list[str]], list[int], str | None]:
+    """Split text into stripped cells; blank rows are left out but counted. Third: what broke."""
     rows: list[list[str]] = []
     numbers: list[int] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -104,8 +105,8 @@ def _split(text: str, separator: str, source: str) -> tuple[list[list[str]], lis
                 rows.append(stripped)
                 numbers.append(number)
     except csv.Error as error:
-        reject(source, [f"{source}, after row {number}: broken quotes or cells ({error})"])
-    return rows, numbers
+        return rows, numbers, f"after row {number}: broken quotes or cells ({error})"
+    return rows, numbers, None
 
 
 def _check_widths(rows: list[list[str]], numbers: list[int], source: str) -> None:
