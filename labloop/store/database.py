@@ -199,7 +199,8 @@ def check_store(store: Store) -> list[str]:
         if text != "ok"
     ]
     problems += [
-        f"row {row} of table {table} refers to a row of {parent} that is not there"
+        f"{'a row' if row is None else f'row {row}'} of table {table} refers to a row of {parent} "
+        f"that is not there"
         for table, row, parent, _ in store.rows("PRAGMA foreign_key_check")
     ]
     return problems + verify_events(store)

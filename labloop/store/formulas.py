@@ -99,12 +99,13 @@ def history_formulas(
     return _read(store, components, "f.source = ? AND f.event <= ?", (home, up_to))
 
 
-def named_formulas(store: Store) -> dict[str, int]:
-    """Return name → id of the campaign's named formulas, the newest of each name."""
+def named_formulas(store: Store, *, up_to: int = NOW) -> dict[str, int]:
+    """Return name → id of the campaign's named formulas, the newest of each up to an event."""
     return dict(
         store.rows(
             "SELECT name, max(id) FROM formula WHERE name IS NOT NULL AND source IS NULL "
-            "GROUP BY name ORDER BY max(id)"
+            "AND event <= ? GROUP BY name ORDER BY max(id)",
+            (up_to,),
         )
     )
 

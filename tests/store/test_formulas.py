@@ -109,6 +109,7 @@ def test_a_named_formula_can_be_changed_and_both_stay(store, steps):
     with store.writing("formulas") as writing:
         changed = add_formulas(writing, steps.components, [[30.0, "soy"]], names=["commercial"])
     assert named_formulas(store) == {"commercial": changed[0]}
+    assert named_formulas(store, up_to=1) == {"commercial": 1}
     assert campaign_formulas(store, ["glucose"]).names == ["commercial", "commercial"]
 
 
