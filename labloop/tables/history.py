@@ -110,7 +110,7 @@ def read_responses(
             continue
         found, wrong = parse_readings(table.columns[column], table.style)
         factor = match.response_factors[at]
-        readings.values[:, at] = found.values * factor
+        readings.measured[:, at] = found.measured * factor
         readings.limits[:, at] = found.limits * factor
         readings.statuses[:, at] = found.statuses
         problems += [

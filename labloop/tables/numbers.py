@@ -49,12 +49,12 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """Measured values (float, NaN unless ok), statuses (str) and limits (float, NaN if unknown).
+    """What was `measured` (NaN unless ok), its `statuses`, and `limits` (NaN if none was given).
 
     The three arrays have the same shape: rows, or rows × responses.
     """
 
-    values: npt.NDArray[np.float64]
+    measured: npt.NDArray[np.float64]
     statuses: npt.NDArray[np.str_]
     limits: npt.NDArray[np.float64]
 
@@ -69,6 +69,7 @@ _GROUPED: Final = {
 }
 # One comma, three digits after it, one to three before it: 1.234 or 1234, nobody can tell.
 _EITHER: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+_EITHER_LINE: Final = re.compile(rf"^{_EITHER.pattern}$", re.MULTILINE)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _NUMBER_SHAPED: Final = re.compile(r"[+-]?[0-9.,]*[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _PLAIN_CHARACTERS: Final = frozenset("0123456789.eE+-\n")
@@ -190,8 +191,8 @@ def parse_numbers(
 
     Rows with a problem (blank ones among them) hold NaN.
     """
-    plain = _plain_numbers(column)
-    if plain is not None and style.mark == ".":
+    plain = _plain_numbers(column, style)
+    if plain is not None:
         blank = np.flatnonzero(np.isnan(plain))
         infinite = np.flatnonzero(np.isinf(plain))
         problems = {int(row): "the cell is blank" for row in blank}
@@ -209,8 +210,8 @@ def parse_numbers(
 
 def parse_readings(column: Column, style: NumberStyle) -> tuple[Readings, dict[int, str]]:
     """Return the column's measured values with statuses, and what is wrong with which row."""
-    plain = _plain_numbers(column)
-    if plain is not None and style.mark == "." and not np.isinf(plain).any():
+    plain = _plain_numbers(column, style)
+    if plain is not None and not np.isinf(plain).any():
         statuses = np.where(np.isnan(plain), "missing", "ok").astype("U11")
         return Readings(plain, statuses, np.full(len(column), np.nan)), {}
     values, limits = np.full((2, len(column)), np.nan)
@@ -237,17 +238,28 @@ def _finite(number: float) -> float:
     return float(number)
 
 
-def _plain_numbers(column: Column) -> npt.NDArray[np.float64] | None:
-    """Return the column if all its cells are plain numbers, else None; the fast way for CSV."""
+def _plain_numbers(column: Column, style: NumberStyle) -> npt.NDArray[np.float64] | None:
+    """Return the column if all its cells are plain numbers or blank (NaN), else None.
+
+    The fast way for the many cells of a CSV file; what it leaves is looked at cell by cell.
+    """
     if column.dtype != object:
         return column.astype(np.float64)
     cells = column.tolist()
     if not all(isinstance(cell, str) for cell in cells):
         return None
-    if not set("\n".join(cells)) <= _PLAIN_CHARACTERS:
+    joined = "\n".join(cells)
+    if joined.count("\n") >= len(cells):  # a line break within a cell
+        return None
+    if style.mark == ",":
+        if "." in joined or (not style.stated and _EITHER_LINE.search(joined)):
+            return None
+        joined = joined.replace(",", ".")
+    if not set(joined) <= _PLAIN_CHARACTERS:
         return None
     try:
-        numbers = np.array([float(cell) for cell in cells])
+        numbers = np.array([float(text) if text else np.nan for text in joined.split("\n")])
     except ValueError:
         return None
-    return numbers if np.isfinite(numbers).all() else None
+    # Blank cells only are NaN; too large a number is infinite, which the slow way explains.
+    return None if np.isinf(numbers).any() else numbers

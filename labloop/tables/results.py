@@ -81,7 +81,7 @@ def read_results(
     kept = joined.kept
     return MeasuredRows(
         key=joined.key,
-        readings=Readings(readings.values[kept], readings.statuses[kept], readings.limits[kept]),
+        readings=Readings(readings.measured[kept], readings.statuses[kept], readings.limits[kept]),
         present=present,
         rows=tuple(table.rows[kept].tolist()),
         source=table.source,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labloop.tables.numbers import (
     NumberError,
     NumberStyle,
+    number_in_style,
     number_style,
     parse_number,
     parse_numbers,
@@ -48,8 +49,10 @@ def test_plain_numbers(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["1_000", "１２", "nan", "NaN", "inf", "-Infinity", "0x1F", "1 000", "1e", "--1", "٣", "1.2.3"]
-    + ["abc", "1-2", "e5", ".", "+", "½", "1d3", "TRUE", "−1"],
+    [
+        *("1_000", "１２", "٣", "½", "nan", "NaN", "inf", "-Infinity", "TRUE", "abc"),
+        *("0x1F", "1 000", "1e", "--1", "1.2.3", "1-2", "e5", ".", "+", "1d3", "−1"),
+    ],
 )
 @pytest.mark.parametrize("decimal", [None, ".", ","])
 def test_what_is_refused_in_every_style(text, decimal):
@@ -66,7 +69,11 @@ def test_what_is_refused_in_every_style(text, decimal):
         ("1e999", None, '"1e999" is too large'),
         ("1,234", None, '"1,234" can be 1.234 or 1234; say which with --decimal , or --decimal .'),
         ("0,5", None, '"0,5" has a comma; say what the decimal mark is with --decimal , or .'),
-        ("1.234,5", None, '"1.234,5" has a comma; say what the decimal mark is with --decimal , or .'),
+        (
+            "1.234,5",
+            None,
+            '"1.234,5" has a comma; say what the decimal mark is with --decimal , or .',
+        ),
         ("95%", None, '"95%" has a percent sign; write the number alone, in the column\'s unit'),
         ("0.5", ",", '"0.5" does not fit --decimal ,'),
         ("1.2.3", None, '"1.2.3" is not a number'),
@@ -134,26 +141,36 @@ def test_a_column_of_numbers_or_of_their_texts_reads_alike(numbers):
     for column in (np.array(numbers), texts, mixed):
         readings, problems = parse_readings(column, POINT)
         assert problems == {}
-        np.testing.assert_array_equal(readings.values, numbers)
+        np.testing.assert_array_equal(readings.measured, numbers)
         assert (readings.statuses == "missing").tolist() == [math.isnan(each) for each in numbers]
         values, blank = parse_numbers(column, POINT)
         np.testing.assert_array_equal(values, numbers)
         assert set(blank.values()) <= {"the cell is blank"}
 
 
-@given(st.lists(st.text(max_size=12), min_size=1))
-def test_a_column_says_the_same_as_its_cells(texts):
+@given(
+    st.lists(st.text("0123456789.,eE+-\n", max_size=6) | st.text(max_size=12), min_size=1),
+    st.sampled_from([POINT, NumberStyle(","), NumberStyle(".", True), NumberStyle(",", True)]),
+)
+def test_a_column_says_the_same_as_its_cells(texts, style):
     column = cells(*[text.strip() for text in texts])
-    values, problems = parse_numbers(column, POINT)
+    values, problems = parse_numbers(column, style)
     for row, text in enumerate(column):
-        if row in problems:
-            with pytest.raises(NumberError):
-                parse_number(text)
+        try:
+            expected = number_in_style(text, style)
+        except NumberError as error:
+            assert problems[row] == str(error)  # noqa: PT017
+            assert math.isnan(values[row])
         else:
-            assert values[row] == parse_number(text)
+            assert values[row] == expected
+            assert row not in problems
 
 
 def test_infinite_numbers_of_a_frame_are_refused():
     column = np.array([1.0, math.inf])
     assert parse_numbers(column, POINT)[1] == {1: "an infinite number"}
     assert parse_readings(column, POINT)[1] == {1: "an infinite number"}
+
+
+def test_a_line_break_within_a_cell_is_no_number():
+    assert parse_numbers(cells("1\n2", "3"), POINT)[1] == {0: '"1�2" is not a number'}

@@ -8,10 +8,11 @@ import string
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from labloop.errors import RejectedError
+from labloop.tables.numbers import NumberStyle, is_number
 from labloop.tables.reading import read_bytes, read_table
 from labloop.tables.table import letters, reject
 
@@ -204,6 +205,7 @@ def test_letters_of_columns():
     assert [letters(n) for n in (1, 26, 27, 52, 703)] == ["A", "Z", "AA", "AZ", "AAA"]
 
 
+STYLE = NumberStyle()
 plain_text = st.text(alphabet=string.ascii_letters + string.digits + ' ,;\t"._-µ葡', max_size=8)
 
 
@@ -221,12 +223,10 @@ def test_what_a_csv_writer_wrote_comes_back(header, body, separator):
     writer.writerow(header)
     wanted = [tuple(cell.strip() for cell in row[: len(header)]) for row in body]
     writer.writerows(wanted)
-    try:
-        table = read_bytes(buffer.getvalue().encode(), "f.csv")
-    except RejectedError as error:
-        # Only what has no rows, or names that are numbers, may be turned down.
-        assert "no rows" in str(error) or "--no-header" in str(error) or "both called" in str(error)
-        return
+    # What has no rows, or numbers for names, may be turned down.
+    assume(any(map(any, wanted)) and not any(is_number(name.strip(), STYLE) for name in header))
+    assume(len({" ".join(name.split()) for name in header}) == len(header))
+    table = read_bytes(buffer.getvalue().encode(), "f.csv")
     assert table.names == tuple(" ".join(name.split()) for name in header)
     assert rows(table) == [row for row in wanted if any(row)]
 
@@ -249,8 +249,7 @@ def test_what_a_csv_writer_wrote_comes_back(header, body, separator):
 def test_any_bytes_give_a_table_or_a_rejection(content, encoding, names, decimal):
     try:
         table = read_bytes(content, "f.csv", encoding=encoding, names=names, decimal=decimal)
-    except RejectedError as error:
-        assert error.problems
+    except RejectedError:
         return
     assert len(table) > 0
     assert all(len(column) == len(table) for column in table.columns)
