@@ -6,7 +6,7 @@ Each function takes valid sections and yields sentences that begin with the plac
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from labloop.definition.models import Component, Constraint, Plate, Response, Robot
@@ -20,11 +20,12 @@ RESERVED_NAMES = frozenset(
 _LARGEST_TABLE = 65_535
 
 
-def problems_of(sections: Mapping[str, Any]) -> list[str]:
+def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) -> list[str]:
     """Return every problem of the sections that are valid one by one.
 
     Args:
         sections: The models of the top-level keys of campaign.toml, without the invalid ones.
+        invalid: Names of components left out of `sections` because they are invalid.
     """
     components: tuple[Component, ...] = sections.get("component", ())
     responses: tuple[Response, ...] = sections.get("response", ())
@@ -38,18 +39,18 @@ def problems_of(sections: Mapping[str, Any]) -> list[str]:
         *_objectives(components, responses),
     ]
     for number, constraint in enumerate(sections.get("constraint", ()), start=1):
-        found += _constraint(f"[[constraint]] number {number}", constraint, components)
+        found += _constraint(f"[[constraint]] number {number}", constraint, components, invalid)
     if formulas is not None:
-        found += _formulas(formulas, components)
+        found += _formulas(formulas, components, invalid)
     if plate is not None:
-        found += _plate(plate, formulas)
+        found += _plate(plate, formulas, components)
     if robot is not None:
         found += _robot(robot)
     if plate is not None and robot is not None:
         found += _volumes(plate, robot)
     if "proposal" in sections:
         seats = sections["proposal"].seats
-        if seats.latin_hypercube + seats.mixing > 1:
+        if seats.latin_hypercube + seats.mixing > 1 + 1e-9:
             found.append("[proposal], seats: the shares add up to more than 1; lower one of them")
     return found
 
@@ -62,12 +63,12 @@ def _campaign_name(name: str | None) -> Iterator[str]:
 def _names(components: tuple[Component, ...], responses: tuple[Response, ...]) -> Iterator[str]:
     reserved = set(RESERVED_NAMES)
     for response in responses:
-        reserved |= {f"{response.name}_{suffix}".casefold() for suffix in ("mean", "sd", "sem")}
+        reserved |= {_folded(f"{response.name}_{suffix}") for suffix in ("mean", "sd", "sem")}
     seen: dict[str, str] = {}
     for key, items in (("component", components), ("response", responses)):
         for item in items:
             place = f'[[{key}]] "{item.name}"'
-            folded = unicodedata.normalize("NFKC", item.name).casefold()
+            folded = _folded(item.name)
             problem = _bad_name(item.name)
             if problem:
                 yield f"{place}, name: {problem}"
@@ -76,6 +77,11 @@ def _names(components: tuple[Component, ...], responses: tuple[Response, ...]) -
             elif folded in seen:
                 yield f"{place}, name: is already taken by {seen[folded]}; choose another"
             seen.setdefault(folded, place)
+
+
+def _folded(name: str) -> str:
+    """Return one spelling for all names that look the same up to capitals."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _bad_name(name: str) -> str:
@@ -118,7 +124,7 @@ def _component(component: Component) -> Iterator[str]:
 
 def _choices(place: str, component: Component) -> Iterator[str]:
     assert component.choices is not None
-    for key in ("stocks", "scale", "unit", "molar_mass"):
+    for key in ("low", "high", "stocks", "scale", "unit", "molar_mass"):
         if key in component.model_fields_set:
             yield f"{place}, {key}: a component with choices has none; remove the key"
     if len(component.choices) < 2 or len(set(component.choices)) < len(component.choices):
@@ -132,6 +138,10 @@ def _choices(place: str, component: Component) -> Iterator[str]:
 def _range(place: str, component: Component) -> Iterator[str]:
     low, high = component.low, component.high
     if component.fixed is not None:
+        if not low <= component.fixed <= high:
+            yield (
+                f"{place}, fixed: {component.fixed:g} lies outside low {low:g} and high {high:g}"
+            )
         return
     if low >= high:
         yield f"{place}, low: must be below high {high:g} (got {low:g}); swap or correct them"
@@ -163,6 +173,10 @@ def _response(response: Response) -> Iterator[str]:
             f'{place}, bound: goes with the goals at_least, at_most and near (goal is "'
             f'{response.goal}"); remove it or change the goal'
         )
+    for key in ("bound", "reference"):
+        value = getattr(response, key)
+        if response.transform == "log" and value is not None and value <= 0:
+            yield f'{place}, {key}: must be greater than 0 with transform = "log" (got {value:g})'
 
 
 def _objectives(
@@ -178,7 +192,7 @@ def _objectives(
 
 
 def _constraint(
-    place: str, constraint: Constraint, components: tuple[Component, ...]
+    place: str, constraint: Constraint, components: tuple[Component, ...], invalid: Set[str]
 ) -> Iterator[str]:
     by_name = {component.name: component for component in components}
     if (constraint.total is None) == (constraint.present is None):
@@ -187,11 +201,13 @@ def _constraint(
     key = "total" if constraint.total is not None else "present"
     names = list(constraint.total or constraint.present or ())
     unknown = [name for name in names if name not in by_name]
-    for name in unknown:
+    for name in (name for name in unknown if name not in invalid):
         yield f'{place}, {key}: unknown component "{name}"{did_you_mean(name, by_name)}'
     words = [n for n in names if n in by_name and by_name[n].choices is not None]
     for name in words:
         yield f'{place}, {key}: "{name}" has choices, not concentrations; remove it here'
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        yield f'{place}, {key}: names "{name}" twice; remove one'
     lower, upper = constraint.bounds
     if constraint.equals is None and constraint.at_least is None and constraint.at_most is None:
         yield f"{place}: needs at_least, at_most or equals"
@@ -213,11 +229,11 @@ def _reachable(place: str, constraint: Constraint, components: list[Component]) 
     lower, upper = constraint.bounds
     if constraint.total is not None:
         weights = [constraint.total[component.name] for component in components]
-        ends = [(w * c.low, w * c.high) for w, c in zip(weights, components, strict=True)]
+        ends = [(w * c.ends[0], w * c.ends[1]) for w, c in zip(weights, components, strict=True)]
         least, most, what = sum(map(min, ends)), sum(map(max, ends)), "the total"
     else:
-        least = float(sum(c.low > 0 for c in components))
-        most = float(sum(c.high > 0 for c in components))
+        least = float(sum(c.ends[0] > 0 for c in components))
+        most = float(sum(c.ends[1] > 0 for c in components))
         what = "the number of components above zero"
     slack = 1e-9 * max(1.0, abs(least), abs(most))
     if lower > most + slack or upper < least - slack:
@@ -228,7 +244,9 @@ def _reachable(place: str, constraint: Constraint, components: list[Component]) 
 
 
 def _formulas(
-    formulas: Mapping[str, Mapping[str, float | str]], components: tuple[Component, ...]
+    formulas: Mapping[str, Mapping[str, float | str]],
+    components: tuple[Component, ...],
+    invalid: Set[str],
 ) -> Iterator[str]:
     by_name = {component.name: component for component in components}
     for formula, amounts in formulas.items():
@@ -239,7 +257,8 @@ def _formulas(
             place = f"[formulas.{formula}], {name}"
             component = by_name.get(name)
             if component is None:
-                yield f"{place}: unknown component{did_you_mean(name, by_name)}"
+                if name not in invalid:
+                    yield f"{place}: unknown component{did_you_mean(name, by_name)}"
             elif component.choices is None and isinstance(amount, str):
                 yield f"{place}: must be a concentration in {component.unit} (got {amount!r})"
             elif component.choices is not None and amount not in component.choices:
@@ -250,7 +269,9 @@ def _formulas(
                 yield f'[formulas.{formula}]: does not say which "{name}" it has'
 
 
-def _plate(plate: Plate, formulas: Mapping[str, Any] | None) -> Iterator[str]:
+def _plate(
+    plate: Plate, formulas: Mapping[str, Any] | None, components: tuple[Component, ...]
+) -> Iterator[str]:
     for name in plate.controls:
         if formulas is not None and name not in formulas:
             yield (
@@ -265,7 +286,9 @@ def _plate(plate: Plate, formulas: Mapping[str, Any] | None) -> Iterator[str]:
     problem = _bad_name(plate.diluent)
     if problem:
         yield f"[plate], diluent: {problem}"
-    from labloop.plate.wells import edge_wells, parse_well, well_names
+    if plate.diluent in {component.name for component in components}:
+        yield f'[plate], diluent: "{plate.diluent}" is also a component; rename one of them'
+    from labloop.wells import edge_wells, parse_well, well_names
 
     on_plate = set(well_names(plate.wells))
     if plate.empty_wells == "edge":
@@ -308,7 +331,7 @@ def _volumes(plate: Plate, robot: Robot) -> Iterator[str]:
     for key in ("well_volume_ul", "inoculum_ul"):
         volume = getattr(plate, key)
         ticks = volume / robot.increment_ul
-        if abs(ticks - round(ticks)) > 1e-6 * max(1.0, ticks):
+        if abs(ticks - round(ticks)) > 1e-6:
             yield (
                 f"[plate], {key}: must be a whole number of the robot's increments of "
                 f"{robot.increment_ul:g} µL (got {volume:g})"

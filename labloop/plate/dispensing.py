@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from labloop.definition import Plate, Robot
 from labloop.errors import RefusedError
-from labloop.plate.wells import column_major, name_wells
+from labloop.wells import column_major, name_wells
 from labloop.space.levels import Volumes
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labloop.errors import RefusedError
-from labloop.plate.wells import edge_wells, normalise, position, ring, shape, well_names
+from labloop.wells import edge_wells, normalise, position, ring, shape, well_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
-from labloop.plate.wells import position, ring, shape
+from labloop.wells import position, ring, shape
 
 Floats = npt.NDArray[np.float64]
 Likeness = Literal["related", "moderate", "unrelated"]

@@ -8,7 +8,7 @@ from labloop.definition import Plate, Robot
 from labloop.errors import RefusedError
 from labloop.plate.dispensing import by_hand, deck_list, deck_totals, microlitres, plan
 from labloop.plate.layout import arrange
-from labloop.plate.wells import column_major
+from labloop.wells import column_major
 
 COLUMNS = ["formula", "component", "target", "achieved", "stock_concentration", "ticks"]
 

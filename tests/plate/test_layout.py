@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from labloop.errors import RefusedError
 from labloop.plate.layout import arrange
-from labloop.plate.wells import edge_wells, position, ring, well_names
+from labloop.wells import edge_wells, position, ring, well_names
 
 SMALL = st.sampled_from([24, 48, 96])
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labloop.errors import RefusedError
-from labloop.plate.wells import (
+from labloop.wells import (
     SHAPES,
     column_major,
     edge_wells,

@@ -1,0 +1,361 @@
+"""The campaign: the one place where definition, store, surrogate, proposal and plate meet.
+
+campaign = Campaign.create("campaigns/cho-k1", definition)
+campaign.add_history(frame, source="CHO-S")
+campaign.pretrain()
+round = campaign.propose()
+campaign.export("biomek", "out/")
+campaign.record("results.csv")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from labloop import store
+from labloop.campaign.rounds import Round, read_round
+from labloop.definition import Definition, parse, read_text
+from labloop.errors import BusyError, RefusedError
+from labloop.store import Round as StoredRound
+from labloop.store import Store, Writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labloop.campaign.learning import Pretraining
+    from labloop.campaign.recording import Recorded
+    from labloop.space import FormulaSpace
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Report nothing; the default where nobody watches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Campaign:
+    """A campaign's folder: campaign.toml, which the user writes, and campaign.db, what happened.
+
+    Make one with `Campaign.create`, open one with `Campaign.open`.
+    """
+
+    folder: Path
+    definition: Definition
+    text: str
+    store: Store
+
+    # -- opening -----------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls, folder: str | Path, definition: Definition | Mapping[str, Any] | str | Path
+    ) -> Self:
+        """Make a new campaign in a folder, which is made too.
+
+        Args:
+            folder: Where; refused if it holds a campaign already.
+            definition: A Definition, a dict shaped like the TOML, or a path to one.
+
+        Raises:
+            DefinitionError: The definition has problems.
+            RefusedError: There is a campaign already, or the folder cannot be written to.
+        """
+        from labloop.campaign.folders import create_folder
+
+        text = _definition_text(definition)
+        checked = parse(text, where="The definition")
+        _space_of(checked)
+        folder = create_folder(folder, text)
+        opened = store.create_store(folder / "campaign.db", lambda w: _use(w, text, checked))
+        return cls(folder, checked, text, opened)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open a campaign by its folder.
+
+        A folder that has a campaign.toml but no campaign.db yet is a new campaign.
+
+        Raises:
+            DefinitionError: campaign.toml has problems.
+            RefusedError: There is no campaign, or its database is damaged or too new.
+        """
+        folder = Path(folder)
+        toml, database = folder / "campaign.toml", folder / "campaign.db"
+        if not toml.is_file():
+            raise RefusedError(
+                f'There is no campaign in "{folder}" (no campaign.toml); '
+                "check the name, or make one with `labloop init`."
+            )
+        text = read_text(toml)
+        definition = parse(text, where=str(toml))
+        if database.exists():
+            return cls(folder, definition, text, store.open_store(database))
+        _space_of(definition)
+        opened = store.create_store(database, lambda w: _use(w, text, definition))
+        return cls(folder, definition, text, opened)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def space(self) -> FormulaSpace:
+        """Every formula that the campaign can make.
+
+        Raises:
+            DefinitionError: The stocks or the constraints leave none.
+        """
+        return _space_of(self.definition)
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def add_history(
+        self, table: pd.DataFrame | str | Path, source: str, **reading: Any
+    ) -> Recorded:
+        """Import earlier results: one row a well or formula, a column a component and response.
+
+        Args:
+            table: A frame, or the path of a CSV or Excel file.
+            source: The cell line, strain, lysate or campaign that they come from.
+            reading: How to read the file; see `recording.read`.
+
+        Raises:
+            RejectedError: Lists every cell that is wrong; nothing was changed.
+            RefusedError: The same file was imported before.
+        """
+        from labloop.campaign import recording
+
+        with self._writing("history", source=source) as writing:
+            return recording.add_history(writing, self.definition, table, source, **reading)
+
+    def pretrain(self, folds: int = 10, seed: int = 0, progress: Progress = silent) -> Pretraining:
+        """Train the network on all history; say by cross-validation how well it predicts.
+
+        Args:
+            folds: Folds of the cross-validation, 0 for none.
+            seed: Makes the training repeatable.
+            progress: Called with a stage's name, what is done and the total.
+
+        Raises:
+            RefusedError: There is no history, or too little of it.
+        """
+        from labloop.campaign import learning
+
+        known_event = store.last_event(self.store)
+        pretraining = learning.pretrain(
+            self.store, self.definition, self.space, known_event, folds, seed, progress
+        )
+        with self._writing("pretrain", seed=seed, folds=folds) as writing:
+            weights, metadata = pretraining.stored()
+            store.add_model(
+                writing, learning.PRETRAINED, weights, metadata, known_event=known_event
+            )
+        return pretraining
+
+    def predict(self, table: pd.DataFrame | str | Path, **reading: Any) -> pd.DataFrame:
+        """Predict any formulas.
+
+        Args:
+            table: A frame or file with a column a component.
+            reading: How to read the file; see `recording.read`.
+
+        Returns:
+            Frame with, for each response, `<response>_mean`, `<response>_sd` (of a new
+            measurement, noise included) and `<response>_sem` (of the mean alone), one row for each
+            of the table's.
+
+        Raises:
+            RejectedError: A column is missing or a cell is wrong.
+            RefusedError: Nothing was measured or learned yet.
+        """
+        from labloop.campaign import learning, recording
+
+        concentrations, index = recording.read_formulas(self.definition, table, **reading)
+        learned = learning.learn(
+            self.store, self.definition, self.space, store.last_event(self.store)
+        )
+        return learned.predict(concentrations, index)
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def propose(
+        self,
+        formulas: int | None = None,
+        seed: int | None = None,
+        candidates: pd.DataFrame | str | Path | None = None,
+        progress: Progress = silent,
+    ) -> Round:
+        """Choose the formulas of the next round, lay them out and plan their dispenses.
+
+        Args:
+            formulas: How many distinct formulas; None for the definition's number.
+            seed: Makes the round repeatable; None for the round's number.
+            candidates: A frame or file of the only formulas to choose among.
+            progress: Called with a stage's name, what is done and the total.
+
+        Raises:
+            RefusedError: The history was not learned yet, or there are too few new formulas.
+            BusyError: Another program wrote to the campaign meanwhile.
+        """
+        from labloop.campaign import proposing
+
+        known_event = store.last_event(self.store)
+        proposed = proposing.propose(
+            self.store, self.definition, self.space, known_event, formulas, seed, candidates,
+            progress,
+        )  # fmt: skip
+        with self._writing("propose") as writing:
+            if writing.event != known_event + 1:
+                raise BusyError(
+                    "Another program wrote to the campaign while this round was being chosen, so "
+                    "it was given up; propose again to take the news into account."
+                )
+            definition = _use(writing, self.text, self.definition)
+            number = proposing.add_round(writing, proposed, definition)
+        return self.round(number)
+
+    def export(
+        self,
+        kind: str,
+        out: str | Path,
+        round: int | None = None,  # noqa: A002
+    ) -> list[Path]:
+        """Write a round's plate map, deck list and worklist.
+
+        Args:
+            kind: The robot's kind.
+            out: The folder; made if need be. Files are replaced whole or not at all.
+            round: Its number; None for the latest.
+
+        Raises:
+            RefusedError: There is no such round, or the robot could not make it as planned.
+        """
+        from labloop.campaign import exporting
+
+        number = self._latest_round() if round is None else round
+        paths = exporting.export(self.store, self.definition.name, number, kind, Path(out))
+        with self._writing("export", kind=kind) as writing:
+            store.mark_exported(writing, number)
+        return paths
+
+    def record(
+        self,
+        table: pd.DataFrame | str | Path,
+        round: int | None = None,  # noqa: A002
+        **reading: Any,
+    ) -> Recorded:
+        """Record what was measured.
+
+        Args:
+            table: A frame or file with responses and a column `well` or `formula`; or, for formulas
+                that labloop never proposed, a column a component.
+            round: The round's number; None for the one that waits for results.
+            reading: How to read the file; see `recording.read`.
+
+        Raises:
+            RejectedError: Lists every cell that is wrong; nothing was changed.
+            RefusedError: The results, or the same file, were recorded before.
+        """
+        from labloop.campaign import recording
+
+        with self._writing("record") as writing:
+            return recording.record(writing, self.definition, table, round, **reading)
+
+    def abandon(self, round: int) -> None:  # noqa: A002
+        """Give a round up; its number stays taken.
+
+        Raises:
+            RefusedError: There is no such round, or it has results.
+        """
+        with self._writing("abandon") as writing:
+            store.abandon_round(writing, round)
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def round(self, number: int | None = None) -> Round:
+        """Return a round; the latest for None.
+
+        Raises:
+            RefusedError: There is no such round.
+        """
+        return read_round(self.store, self._latest_round() if number is None else number)
+
+    def rounds(self) -> list[StoredRound]:
+        """Return every round as stored, by number."""
+        return store.read_rounds(self.store)
+
+    def best(self, top: int = 10) -> pd.DataFrame:
+        """Return the best measured formulas, best first.
+
+        Frame by formula id: the components, `round` and `origin` (missing for formulas that
+        labloop did not propose), for each response the mean measured value `<response>_mean`, its
+        standard error `<response>_sem` and `<response>_wells`.
+        """
+        from labloop.campaign import learning
+
+        return learning.best(self.store, self.definition, top)
+
+    def backup(self, target: str | Path) -> None:
+        """Copy the database whole to a new file, while others may read and write.
+
+        Raises:
+            RefusedError: The file exists, or cannot be written.
+        """
+        store.backup(self.store, target)
+
+    # -- details -----------------------------------------------------------------------------
+
+    def _latest_round(self) -> int:
+        known = store.read_rounds(self.store)
+        if not known:
+            raise RefusedError("Nothing was proposed yet; use `labloop propose` first.")
+        return known[-1].number
+
+    @contextmanager
+    def _writing(self, action: str, **detail: object) -> Iterator[Writing]:
+        """Open a write transaction in which the definition as it is now is in use."""
+        with self.store.writing(action, **detail) as writing:
+            _use(writing, self.text, self.definition)
+            yield writing
+
+
+def _definition_text(definition: Definition | Mapping[str, Any] | str | Path) -> str:
+    """Return any form of a definition as the text of a campaign.toml."""
+    if isinstance(definition, str | Path):
+        return read_text(Path(definition))
+    if not isinstance(definition, Definition):
+        definition = parse(definition)
+    return definition.to_toml()
+
+
+def _space_of(definition: Definition) -> FormulaSpace:
+    from labloop.space import FormulaSpace
+
+    return FormulaSpace.of(definition)
+
+
+def _use(writing: Writing, text: str, definition: Definition) -> int:
+    return store.use_definition(
+        writing,
+        text,
+        [(component.name, component.unit) for component in definition.components],
+        [(response.name, response.unit) for response in definition.responses],
+    )

@@ -1,0 +1,101 @@
+"""Where campaigns live: folders, and the ready-made definitions that new ones start from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from labloop.errors import RefusedError, did_you_mean
+
+HOME = "campaigns"
+_FORBIDDEN = frozenset('<>:"|?*')
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"}
+    | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
+)
+
+
+def find(name: str) -> Path:
+    """Return the folder of a campaign given by its path or, below `campaigns`, by its name."""
+    path = Path(name)
+    if not (path / "campaign.toml").is_file() and _is_bare(path):
+        below = Path(HOME) / path
+        if (below / "campaign.toml").is_file():
+            return below
+    return path
+
+
+def home_of(name: str) -> Path:
+    """Return where a new campaign goes: below `campaigns` if there is such a folder and no path."""
+    path = Path(name)
+    return Path(HOME) / path if _is_bare(path) and Path(HOME).is_dir() else path
+
+
+def _is_bare(path: Path) -> bool:
+    return len(path.parts) == 1 and not path.is_absolute() and path.name not in ("", ".", "..")
+
+
+def create_folder(folder: str | Path, text: str) -> Path:
+    """Make the folder of a new campaign and write its campaign.toml.
+
+    A folder that exists is fine as long as it has no campaign. Raises RefusedError for a name that
+    some system cannot have, a link, an existing campaign or a place that cannot be written to.
+    """
+    folder = Path(folder)
+    problem = _bad_name(folder.name)
+    if problem:
+        raise RefusedError(f'A campaign cannot be called "{folder.name}": {problem}.')
+    if folder.is_symlink():
+        raise RefusedError(f'"{folder}" is a link; give the folder that it points to.')
+    toml = folder / "campaign.toml"
+    for existing in (toml, folder / "campaign.db"):
+        if existing.exists():
+            raise RefusedError(f'There is a campaign in "{folder}" already; it was left as it is.')
+    beside = toml.with_name(f".campaign.toml.{os.getpid()}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(toml)
+    except OSError as error:
+        raise RefusedError(f'"{folder}" cannot be written to ({error.strerror}).') from error
+    return folder
+
+
+def _bad_name(name: str) -> str:
+    if name in ("", ".", ".."):
+        return "it needs a name of its own"
+    if any(character in _FORBIDDEN or not character.isprintable() for character in name):
+        return 'names may not contain < > : " | ? * or characters that cannot be seen'
+    if name != name.strip() or name.endswith("."):
+        return "names may not begin or end with a space, or end with a dot"
+    if name.split(".")[0].casefold() in _DEVICES:
+        return "Windows keeps this name for a device"
+    return ""
+
+
+def ready_made() -> dict[str, Path]:
+    """Return name → path of the definitions that come with labloop."""
+    here = Path(__file__).resolve()
+    for home in (here.parents[1] / "campaigns", here.parents[2] / "campaigns"):
+        if home.is_dir():
+            return {path.stem: path for path in sorted(home.glob("*.toml"))}
+    return {}
+
+
+def like(name: str) -> Path:
+    """Return the definition that a new campaign starts from: a ready-made one's name, or a path.
+
+    Raises RefusedError where there is neither.
+    """
+    known = ready_made()
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.is_dir():
+        path = path / "campaign.toml"
+    if path.is_file():
+        return path
+    raise RefusedError(
+        f'There is no definition "{name}"{did_you_mean(name, known)}; give the path of a '
+        f"campaign.toml or one of: {', '.join(known)}."
+    )

@@ -1,0 +1,195 @@
+"""What the campaign's store knows, as arrays for the surrogate and the choice of a plate.
+
+Natural values are in the responses' units; on the model's scale a response with a log transform is
+its logarithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from labloop import store
+from labloop.definition import Component, Response
+from labloop.noise import Observations, observations
+from labloop.store import NOW, Store
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Formulas with one observation a response.
+
+    Attributes:
+        ids: (n,) formula ids.
+        source: (n,) number of the source of history, or -1 for the campaign's own.
+        concentrations: (n, components); of choices, their numbers, -1 for one unknown here.
+        means: (n, responses) natural means of the replicates, NaN where nothing was measured.
+        standard_errors: (n, responses) of the means, NaN where unknown.
+        wells: (n, responses) number of wells behind each mean.
+        replicate_sd: (responses,) pooled standard deviation of a single well.
+    """
+
+    ids: Ints
+    source: Ints
+    concentrations: Floats
+    means: Floats
+    standard_errors: Floats
+    wells: Ints
+    replicate_sd: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def own(
+    opened: Store,
+    components: Sequence[Component],
+    responses: Sequence[Response],
+    up_to: int = NOW,
+) -> Observed:
+    """Return the campaign's own measured formulas as they were known after the event `up_to`."""
+    formulas = store.campaign_formulas(opened, [c.name for c in components], up_to=up_to)
+    measured = store.campaign_measurements(opened, up_to=up_to)
+    return _observed(formulas, measured, components, responses)
+
+
+def history(
+    opened: Store,
+    components: Sequence[Component],
+    responses: Sequence[Response],
+    up_to: int = NOW,
+) -> Observed:
+    """Return the formulas of every source of history as known after the event `up_to`."""
+    formulas = store.history_formulas(opened, [c.name for c in components], up_to=up_to)
+    measured = store.history_measurements(opened, up_to=up_to)
+    return _observed(formulas, measured, components, responses)
+
+
+def _observed(
+    formulas: store.Formulas,
+    measured: Sequence[store.Measurement],
+    components: Sequence[Component],
+    responses: Sequence[Response],
+) -> Observed:
+    values, of_row = _as_wells(measured, [r.name for r in responses])
+    seen = observations(values, of_row)
+    row = {formula: k for k, formula in enumerate(formulas.ids)}
+    rows = np.array([row[int(formula)] for formula in seen.formulas], dtype=np.int64)
+    sources = list(dict.fromkeys(s for s in formulas.sources if s is not None))
+    number = {source: k for k, source in enumerate(sources)}
+    matrix = as_concentrations(formulas.rows, components)
+    source = np.array([number.get(s, -1) if s else -1 for s in formulas.sources], dtype=np.int64)
+    kept = _with_any_value(seen)
+    return Observed(
+        ids=np.asarray(seen.formulas, dtype=np.int64)[kept],
+        source=source[rows][kept],
+        concentrations=matrix[rows][kept],
+        means=seen.means[kept],
+        standard_errors=seen.standard_errors[kept],
+        wells=seen.wells[kept],
+        replicate_sd=seen.replicate_sd,
+    )
+
+
+def _with_any_value(seen: Observations) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.isfinite(seen.means).any(axis=1))
+
+
+def _as_wells(
+    measured: Sequence[store.Measurement], responses: Sequence[str]
+) -> tuple[Floats, Ints]:
+    """Return (wells, responses) values and (wells,) formula ids from single measurements.
+
+    The k-th value of a formula's response joins the k-th values of its other responses. Only
+    measurements with status ok have a value.
+    """
+    column = {name: j for j, name in enumerate(responses)}
+    count: dict[tuple[int, str], int] = {}
+    place: dict[tuple[int, int], int] = {}
+    entries: list[tuple[int, int, float]] = []
+    for m in measured:
+        if m.formula is None or m.response not in column or m.status != "ok" or m.value is None:
+            continue
+        k = count[m.formula, m.response] = count.get((m.formula, m.response), -1) + 1
+        row = place.setdefault((m.formula, k), len(place))
+        entries.append((row, column[m.response], m.value))
+    values = np.full((len(place), len(responses)), np.nan)
+    for row, j, value in entries:
+        values[row, j] = value
+    return values, np.array([formula for formula, _ in place], dtype=np.int64)
+
+
+def as_concentrations(
+    rows: Sequence[Sequence[float | str | None]], components: Sequence[Component]
+) -> Floats:
+    """Return stored amounts as numbers: choices by number, -1 for an unknown one, none as zero."""
+    matrix = np.zeros((len(rows), len(components)))
+    for j, component in enumerate(components):
+        numbers: dict[float | str | None, float] = {None: 0.0}
+        if component.choices is not None:
+            numbers |= {choice: float(k) for k, choice in enumerate(component.choices)}
+            matrix[:, j] = [numbers.get(row[j], -1.0) for row in rows]
+        else:
+            matrix[:, j] = [float(row[j] or 0.0) for row in rows]
+    return matrix
+
+
+def as_amounts(concentrations: Floats, components: Sequence[Component]) -> list[list[float | str]]:
+    """Return rows of numbers as the store keeps them: choices by name."""
+    amounts: list[list[float | str]] = concentrations.tolist()
+    for j, component in enumerate(components):
+        if component.choices is not None:
+            for row in amounts:
+                row[j] = component.choices[int(row[j])]
+    return amounts
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """How natural values become the model's and back.
+
+    Attributes:
+        log: (responses,) which are modelled as logarithms.
+        floor: (responses,) what a value at or below zero counts as before its logarithm: half the
+            smallest positive value that was measured.
+    """
+
+    log: npt.NDArray[np.bool_]
+    floor: Floats
+
+    @classmethod
+    def of(cls, responses: Sequence[Response], measured: Floats) -> Scale:
+        """Return the scale of responses of which (n, responses) values were measured."""
+        log = np.array([response.transform == "log" for response in responses])
+        positive = np.where(measured > 0, measured, np.inf)
+        smallest = positive.min(axis=0, initial=np.inf)
+        return cls(log, np.where(np.isfinite(smallest), smallest / 2, 1e-9))
+
+    def to_model(self, means: Floats, standard_errors: Floats) -> tuple[Floats, Floats]:
+        """Return means and variances on the model's scale; the variance by the delta method."""
+        above = np.where(means > 0, means, self.floor)
+        above = np.where(np.isnan(means), np.nan, above)
+        model = np.where(self.log, np.log(above), means)
+        errors = np.where(self.log, standard_errors / above, standard_errors)
+        return model, errors**2
+
+    def to_natural(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """Return natural means and standard deviations of normal values on the model's scale.
+
+        The exponential of a normal value is log-normal: its mean is exp(μ + σ²/2) and its variance
+        that mean squared times exp(σ²) - 1.
+        """
+        safe = np.where(self.log, variance, 0.0)
+        log_mean = np.exp(np.where(self.log, mean, 0.0) + safe / 2)
+        sd = np.where(self.log, log_mean * np.sqrt(np.expm1(safe)), np.sqrt(variance))
+        return np.where(self.log, log_mean, mean), sd
+
+    def medians(self, values: Floats) -> Floats:
+        """Return (n, responses) values on the model's scale as natural ones."""
+        return np.where(self.log, np.exp(np.where(self.log, values, 0.0)), values)

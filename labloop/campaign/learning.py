@@ -1,0 +1,293 @@
+"""From the store to a surrogate: pretraining on history, transfer to the campaign's own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labloop import store
+from labloop.campaign.knowledge import Floats, Observed, Scale, history, own
+from labloop.definition import Definition
+from labloop.errors import RefusedError
+from labloop.space import FormulaSpace
+from labloop.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labloop.surrogate import Pretrained, Surrogate
+
+PRETRAINED = "pretrained"
+_CHUNK = 4096
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """A network trained on the history, and how well it predicts.
+
+    Attributes:
+        scores: Frame by response: `r2`, `mse` (outputs scaled to 0 to 1), `relative_error`,
+            `spearman`, `rows`, by cross-validation on formulas left out; empty without folds.
+        ranking: Frame of the components by mutual information with the responses.
+        rows: Number of formulas learned from.
+        sources: Number of sources.
+        pretrained: The network.
+        subject: What it was trained for; see `subject_of`.
+    """
+
+    scores: pd.DataFrame
+    ranking: pd.DataFrame
+    rows: int
+    sources: int
+    pretrained: Pretrained
+    subject: dict[str, Any]
+
+    def stored(self) -> tuple[bytes, dict[str, Any]]:
+        """Return weights and metadata for the store."""
+        weights, network = self.pretrained.to_blob()
+        scores = self.scores.reset_index().to_dict("records")
+        finite = [{k: None if v != v else v for k, v in row.items()} for row in scores]
+        return weights, {"network": network, "subject": self.subject, "scores": finite}
+
+
+def subject_of(definition: Definition) -> dict[str, Any]:
+    """Return what of a definition a pretrained network depends on.
+
+    A network reads components scaled to their ranges and predicts responses on the model's scale:
+    where any of this changes it has to be trained again.
+    """
+    components = [
+        [c.name, c.unit, c.low, c.high, c.scale, c.fixed, list(c.choices or ())]
+        for c in definition.components
+    ]
+    responses = [[r.name, r.unit, r.transform] for r in definition.responses]
+    return {
+        "components": components,
+        "responses": responses,
+        "surrogate": definition.surrogate.model_dump(),
+    }
+
+
+def pretrain(
+    opened: Store,
+    definition: Definition,
+    space: FormulaSpace,
+    known_event: int,
+    folds: int,
+    seed: int,
+    progress: Progress,
+) -> Pretraining:
+    """Train on all history known after an event; see `Campaign.pretrain`."""
+    import pandas as pd
+
+    from labloop import surrogate
+    from labloop.surrogate.training import PLAIN, RESIDUAL
+
+    known = history(opened, definition.components, definition.responses, known_event)
+    if not len(known):
+        raise RefusedError(
+            "There is no history to learn from; import earlier results with `labloop history`, or "
+            "go straight to `labloop propose`."
+        )
+    settings = definition.surrogate
+    X = space.encode_concentrations(known.concentrations)
+    scale = Scale.of(definition.responses, known.means)
+    Y, _ = scale.to_model(known.means, known.standard_errors)
+    recipe: dict[str, Any] = {
+        "component_of_column": space.component_of_column,
+        "layers": settings.layers,
+        "members": settings.members,
+        "feature_share": settings.feature_share,
+        "recipe": PLAIN if settings.transfer == "patent" else RESIDUAL,
+        "seed": seed,
+    }
+    scores = pd.DataFrame()
+    if folds:
+        validation = surrogate.cross_validate(
+            X, Y, known.source, folds=folds, untransform=scale.medians,
+            progress=_stage("cross-validating", progress), **recipe,
+        )  # fmt: skip
+        scores = validation.scores.set_axis(
+            pd.Index(definition.response_names, name="response"), axis=0
+        )
+    pretrained = surrogate.pretrain(
+        X, Y, known.source, progress=_stage("pretraining", progress), **recipe
+    )
+    return Pretraining(
+        scores=scores,
+        ranking=_named(pretrained.ranking(), definition),
+        rows=len(known),
+        sources=len(np.unique(known.source)),
+        pretrained=pretrained,
+        subject=subject_of(definition),
+    )
+
+
+def _named(ranking: pd.DataFrame, definition: Definition) -> pd.DataFrame:
+    names = definition.component_names
+    return ranking.set_axis([names[number] for number in ranking.index], axis=0).rename_axis(
+        "component"
+    )
+
+
+def _stage(name: str, progress: Progress) -> Callable[[int, int], None]:
+    return lambda done, total: progress(name, done, total)
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What is known, and the surrogate that learned from it.
+
+    Attributes:
+        own: The campaign's measured formulas.
+        history: Those of the history.
+        scale: The model's scale.
+        surrogate: The transferred model.
+        space: The formulas that can be made.
+        definition: The campaign's.
+        model: The id of the pretrained network in the store, None where there is no history.
+    """
+
+    own: Observed
+    history: Observed
+    scale: Scale
+    surrogate: Surrogate | None
+    space: FormulaSpace
+    definition: Definition
+    model: int | None
+
+    def moments(self, concentrations: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return (n, responses) natural mean, sd of a new measurement, and sd of the mean alone."""
+        if self.surrogate is None:
+            raise RefusedError(
+                "There is nothing to predict from yet; record results with `labloop record`, or "
+                "import earlier ones with `labloop history` and learn them with `labloop pretrain`."
+            )
+        predicted = self.surrogate.mean_and_variance(
+            self.space.encode_concentrations(concentrations), chunk=_CHUNK
+        )
+        mean, sem = self.scale.to_natural(predicted.mean, predicted.variance)
+        _, sd = self.scale.to_natural(predicted.mean, predicted.variance + self.surrogate.noise)
+        return mean, sd, sem
+
+    def predict(self, concentrations: Floats, index: pd.Index) -> pd.DataFrame:
+        """Return the predictions as a frame; see `Campaign.predict`."""
+        import pandas as pd
+
+        names = self.definition.response_names
+        columns = {
+            f"{name}_{kind}": values[:, j]
+            for j, name in enumerate(names)
+            for kind, values in zip(
+                ("mean", "sd", "sem"), self.moments(concentrations), strict=True
+            )
+        }
+        return pd.DataFrame(columns, index=index)
+
+    def trust(self) -> list[str]:
+        """Return a sentence a response on how far the history is followed."""
+        if self.surrogate is None or self.model is None:
+            return []
+        texts = self.surrogate.trust(self.definition.response_names)["text"]
+        return [f"{name}: {text}" for name, text in texts.items()]
+
+
+def learn(
+    opened: Store,
+    definition: Definition,
+    space: FormulaSpace,
+    known_event: int,
+    progress: Progress | None = None,
+) -> Learned:
+    """Transfer the pretrained network to what was known after an event.
+
+    Raises:
+        RefusedError: The history was not learned yet, or was learned for another definition.
+    """
+    components, responses = definition.components, definition.responses
+    mine = own(opened, components, responses, known_event)
+    past = history(opened, components, responses, known_event)
+    scale = Scale.of(responses, np.concatenate([past.means, mine.means]))
+    pretrained, model = _pretrained(opened, definition, known_event, bool(len(past)))
+    fitted = None
+    if pretrained is not None or len(mine):
+        from labloop.surrogate import fit
+
+        Y, variance = scale.to_model(mine.means, mine.standard_errors)
+        varying = np.array([component.varies for component in components])
+        fitted = fit(
+            pretrained,
+            space.encode_concentrations(mine.concentrations),
+            Y,
+            variance,
+            transfer=definition.surrogate.transfer if pretrained is not None else "staged",
+            varying=varying[space.component_of_column],
+            seed=0,
+            progress=_stage("transferring", progress or _nothing),
+        )
+    return Learned(mine, past, scale, fitted, space, definition, model)
+
+
+def _nothing(stage: str, done: int, total: int) -> None:
+    pass
+
+
+def _pretrained(
+    opened: Store, definition: Definition, known_event: int, has_history: bool
+) -> tuple[Pretrained | None, int | None]:
+    """Return the network to transfer and its id, None and None without history."""
+    if not has_history:
+        return None, None
+    model = store.latest_model(opened, PRETRAINED, up_to=known_event)
+    if model is None or model.known_event < store.last_history_event(opened, up_to=known_event):
+        what = "has not been learned" if model is None else "has grown since it was learned"
+        raise RefusedError(f"The history {what}; run `labloop pretrain` first.")
+    if model.metadata["subject"] != subject_of(definition):
+        raise RefusedError(
+            "The components, responses or [surrogate] settings have changed since the history was "
+            "learned; run `labloop pretrain` again."
+        )
+    from labloop.surrogate import Pretrained
+
+    return Pretrained.from_blob(model.weights, model.metadata["network"]), model.id
+
+
+def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:
+    """Return the best measured formulas; see `Campaign.best`."""
+    import pandas as pd
+
+    from labloop.campaign.rounds import amounts_frame
+
+    known = own(opened, definition.components, definition.responses)
+    order = np.argsort(-merits(definition, known), kind="stable")[:top]
+    ids = known.ids[order].tolist()
+    frame = amounts_frame(opened, ids, definition.component_names)
+    origins = {
+        p.formula: (r.number, p.origin)
+        for r in store.read_rounds(opened)
+        for p in store.read_proposals(opened, r.number)
+    }
+    frame["round"] = pd.array([origins.get(i, (None, None))[0] for i in ids], dtype="Int64")
+    frame["origin"] = [origins.get(i, (None, None))[1] for i in ids]
+    for j, name in enumerate(definition.response_names):
+        frame[f"{name}_mean"] = known.means[order, j]
+        frame[f"{name}_sem"] = known.standard_errors[order, j]
+        frame[f"{name}_wells"] = known.wells[order, j]
+    return frame
+
+
+def merits(definition: Definition, known: Observed) -> Floats:
+    """Return (n,) how good measured formulas are, bigger is better, -inf where not measured."""
+    import torch
+
+    from labloop.proposal.acquisition import merit
+    from labloop.proposal.goals import Goals
+
+    scale = Scale.of(definition.responses, known.means)
+    Y, _ = scale.to_model(known.means, known.standard_errors)
+    return merit(Goals.of(definition.responses), torch.from_numpy(Y)).numpy()

@@ -1,0 +1,325 @@
+"""One round: from what is known to a plate ready for the robot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labloop import store
+from labloop.campaign import recording
+from labloop.campaign.knowledge import Floats, Observed, as_amounts, as_concentrations
+from labloop.campaign.learning import Learned, learn, merits
+from labloop.definition import Definition
+from labloop.errors import RefusedError, RejectedError
+from labloop.plate.dispensing import plan
+from labloop.plate.layout import arrange
+from labloop.plate.recipes import control_recipes, formula_recipes, wanted_controls
+from labloop.space import FormulaSpace
+from labloop.space.levels import LevelNumbers
+from labloop.store import Store, Writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labloop.proposal.batch import Chosen, Known
+
+Progress = Callable[[str, int, int], None]
+_PERFORMERS = 24
+_LISTED_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """A round that was chosen and planned but not stored; its formulas are numbered from 0."""
+
+    seed: int
+    known_event: int
+    learned: Learned
+    chosen: Chosen
+    labels: Sequence[object] | None
+    layout: pd.DataFrame
+    recipes: pd.DataFrame
+    dispenses: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def propose(
+    opened: Store,
+    definition: Definition,
+    space: FormulaSpace,
+    known_event: int,
+    formulas: int | None,
+    seed: int | None,
+    candidates: pd.DataFrame | str | Path | None,
+    progress: Progress,
+) -> Proposed:
+    """Choose, lay out and plan the next round from what was known after an event."""
+    if formulas is not None and formulas < 1:
+        raise RefusedError(f"A round needs at least 1 formula (got {formulas}).")
+    count = formulas or definition.proposal.formulas
+    seed = _next_number(opened, known_event) if seed is None else seed
+    listed, labels = _listed(definition, space, candidates, seed)
+    learned = learn(opened, definition, space, known_event, progress)
+    chosen = _choose(opened, learned, count, seed, listed, known_event, progress)
+    if len(chosen.levels) < count:
+        raise RefusedError(
+            f"Only {len(chosen.levels)} of {count} formulas are new; ask for fewer with "
+            "--formulas, or widen the candidates."
+        )
+    numbers = list(range(count))
+    wanted = wanted_controls(definition)
+    layout = arrange(
+        numbers,
+        definition.plate.controls,
+        wells=definition.plate.wells,
+        replicates=definition.plate.replicates,
+        empty_wells=definition.plate.empty_wells,
+        seed=seed,
+    )
+    recipes = [formula_recipes(space, numbers, chosen.levels)]
+    if wanted:
+        recipes.append(control_recipes(space, wanted))
+    recipe = _joined(recipes)
+    dispenses = plan(
+        layout, recipe, components=space.names, plate=definition.plate, robot=definition.robot
+    )
+    chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
+    return Proposed(
+        seed=seed,
+        known_event=known_event,
+        learned=learned,
+        chosen=chosen,
+        labels=chosen_labels,
+        layout=layout,
+        recipes=recipe,
+        dispenses=dispenses,
+        notes=_notes(learned, chosen),
+    )
+
+
+def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
+    """Store a proposed round, whole, and return its number."""
+    learned, chosen = proposed.learned, proposed.chosen
+    space, names = learned.space, learned.definition.component_names
+    concentrations = space.concentrations(chosen.levels)
+    amounts = as_amounts(concentrations, space.components)
+    ids = store.add_formulas(writing, names, amounts)
+    of_control = _control_formulas(writing, proposed, names)
+    labels = proposed.labels
+    settings: dict[str, object] = {"formulas": len(ids), "notes": list(proposed.notes)}
+    if labels is not None:
+        settings["labels"] = (
+            "int" if all(isinstance(x, int | np.integer) for x in labels) else "text"
+        )
+    return store.add_round(
+        writing,
+        seed=proposed.seed,
+        settings=settings,
+        definition=definition,
+        known_event=proposed.known_event,
+        model=learned.model,
+        proposals=[
+            store.Proposal(
+                formula,
+                str(chosen.origin[k]),
+                None if np.isnan(chosen.acquisition[k]) else float(chosen.acquisition[k]),
+                None if labels is None else str(labels[k]),
+            )
+            for k, formula in enumerate(ids)
+        ],
+        predictions=_predictions(learned, concentrations, ids),
+        wells=[
+            store.Well(
+                plate,
+                well,
+                role,
+                _formula_in(role, formula, ids, of_control),
+                None if role == "empty" else replicate,
+            )
+            for plate, well, role, formula, replicate in _rows(proposed.layout)
+        ],
+        dispenses=[
+            store.Dispense(
+                plate,
+                well,
+                stock,
+                None if np.isnan(concentration) else concentration,
+                source_plate,
+                source_well,
+                ticks,
+                learned.definition.robot.increment_ul,
+            )
+            for plate, stock, concentration, source_plate, source_well, well, ticks, _ in _rows(
+                proposed.dispenses
+            )
+        ],
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    return list(frame.itertuples(index=False, name=None))
+
+
+def _formula_in(
+    role: str, formula: object, ids: Sequence[int], of_control: dict[str, int]
+) -> int | None:
+    if role == "empty":
+        return None
+    return of_control[str(formula)] if role == "control" else ids[int(str(formula))]
+
+
+def _control_formulas(writing: Writing, proposed: Proposed, names: Sequence[str]) -> dict[str, int]:
+    """Return control → formula id; a control keeps its id while its achieved amounts stay."""
+    wanted: dict[str, list[object]] = {}
+    of_controls = proposed.recipes[proposed.recipes["formula"].map(lambda f: isinstance(f, str))]
+    for name, recipe in of_controls.groupby("formula", sort=False):
+        wanted[str(name)] = list(recipe["achieved"])
+    known = store.named_formulas(writing.store)
+    stored = store.campaign_formulas(writing.store, names)
+    amounts = dict(zip(stored.ids, stored.rows, strict=True))
+    ids = {
+        name: known[name]
+        for name, row in wanted.items()
+        if name in known and [a or 0.0 for a in amounts[known[name]]] == [a or 0.0 for a in row]
+    }
+    new = [name for name in wanted if name not in ids]
+    added = store.add_formulas(writing, names, [wanted[name] for name in new], names=new)
+    return ids | dict(zip(new, added, strict=True))
+
+
+def _predictions(
+    learned: Learned, concentrations: Floats, ids: Sequence[int]
+) -> list[store.Prediction]:
+    if learned.surrogate is None:
+        return []
+    mean, sd, _ = learned.moments(concentrations)
+    return [
+        store.Prediction(formula, name, float(mean[k, j]), float(sd[k, j]))
+        for k, formula in enumerate(ids)
+        for j, name in enumerate(learned.definition.response_names)
+    ]
+
+
+def _choose(
+    opened: Store,
+    learned: Learned,
+    count: int,
+    seed: int,
+    listed: LevelNumbers | None,
+    known_event: int,
+    progress: Progress,
+) -> Chosen:
+    from labloop.proposal.batch import choose
+    from labloop.proposal.goals import Goals
+
+    definition, space = learned.definition, learned.space
+    return choose(
+        space,
+        learned.surrogate,
+        Goals.of(definition.responses),
+        _known(opened, learned, known_event),
+        definition.proposal,
+        count,
+        seed,
+        listed,
+        progress,
+    )
+
+
+def _known(opened: Store, learned: Learned, known_event: int) -> Known:
+    from labloop.proposal.batch import Known
+
+    definition, space = learned.definition, learned.space
+    pending = store.pending_formulas(opened, up_to=known_event)
+    formulas = store.campaign_formulas(opened, definition.component_names, up_to=known_event)
+    row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
+    waiting = as_concentrations([row_of[formula] for formula in pending], space.components)
+    possible = (learned.own.concentrations >= 0).all(axis=1)
+    return Known(
+        measured=learned.own.concentrations[possible],
+        utility=merits(definition, learned.own)[possible],
+        pending=waiting,
+        performers=_performers(definition, learned.history),
+    )
+
+
+def _performers(definition: Definition, past: Observed) -> Floats:
+    """Return the history's best formulas, best first, each source counted on its own scale."""
+    rank = np.full(len(past), -np.inf)
+    for source in np.unique(past.source):
+        rows = np.flatnonzero(past.source == source)
+        part = Observed(
+            past.ids[rows], past.source[rows], past.concentrations[rows], past.means[rows],
+            past.standard_errors[rows], past.wells[rows], past.replicate_sd,
+        )  # fmt: skip
+        merit = merits(definition, part)
+        rank[rows] = np.argsort(np.argsort(merit, kind="stable")) / max(len(rows) - 1, 1)
+    rank[(past.concentrations < 0).any(axis=1)] = -np.inf
+    order = np.argsort(-rank, kind="stable")
+    best = order[np.isfinite(rank[order])][:_PERFORMERS]
+    return np.asarray(past.concentrations[best])
+
+
+def _listed(
+    definition: Definition,
+    space: FormulaSpace,
+    candidates: pd.DataFrame | str | Path | None,
+    seed: int,
+) -> tuple[LevelNumbers | None, dict[bytes, object] | None]:
+    """Return the user's candidates as level numbers, and each one's (first) label.
+
+    Raises:
+        RejectedError: A candidate is off every level by more than 2 % of a component's range, or
+            breaks a constraint.
+    """
+    if candidates is None:
+        return None, None
+    concentrations, index = recording.read_formulas(definition, candidates)
+    levels, holds = space.mend(space.nearest(concentrations), np.random.default_rng(seed))
+    off = np.abs(space.encode(levels) - space.encode_concentrations(concentrations))
+    reached = np.all(off <= _LISTED_TOLERANCE, axis=1)
+    problems = []
+    for row in np.flatnonzero(~(holds & reached)).tolist():
+        column = int(np.argmax(off[row]))
+        name = space.names[int(space.component_of_column[column])]
+        why = "cannot be made from the stocks and levels" if holds[row] else "breaks a constraint"
+        detail = f", nearest in {name}" if not reached[row] else ""
+        problems.append(f"candidate {index[row]}: {why}{detail}; leave it out or change it")
+    if problems:
+        raise RejectedError(
+            f"{len(problems)} of {len(levels)} candidates were rejected; nothing was changed:",
+            problems[:20] + ([f"(+{len(problems) - 20} more)"] if len(problems) > 20 else []),
+        )
+    labels: dict[bytes, object] = {}
+    for row, label in zip(levels, index, strict=True):
+        labels.setdefault(row.tobytes(), label)
+    return levels, labels
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat(parts, ignore_index=True)
+
+
+def _next_number(opened: Store, known_event: int) -> int:
+    known = store.read_rounds(opened, up_to=known_event)
+    return known[-1].number + 1 if known else 1
+
+
+def _notes(learned: Learned, chosen: Chosen) -> tuple[str, ...]:
+    """Return how the plate was chosen, in sentences."""
+    origins = Counter(chosen.origin.tolist())
+    made = ", ".join(f"{count} by {origin.replace('_', ' ')}" for origin, count in origins.items())
+    rows = len(learned.own)
+    if learned.surrogate is None:
+        return (f"{made}.", "Nothing was measured yet: the plate fills the space evenly.")
+    basis = f"{rows} measured formulas of this campaign"
+    if learned.model is not None:
+        basis += f" and {len(learned.history)} of the history"
+    return (f"{made}.", f"Predictions rest on {basis}.", *learned.trust())

@@ -1,0 +1,150 @@
+"""A round as its user sees it: frames read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labloop import store
+from labloop.definition import Definition, parse
+from labloop.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One plate's life.
+
+    Attributes:
+        number: From 1; never given twice.
+        state: proposed, exported, recorded or abandoned.
+        seed: What makes it repeatable.
+        formulas: Frame by formula id: components at achieved concentrations, `origin`,
+            `<response>_mean`, `<response>_sd` (of a new measurement), `acquisition` and, where the
+            user gave a list, `candidate`.
+        layout: Frame `plate`, `well`, `role`, `formula` (id, or a control's name), `replicate`.
+        dispenses: Frame `plate`, `stock`, `stock_concentration`, `source_plate`, `source_well`,
+            `well`, `ticks`, `volume_ul`, in the robot's order.
+        notes: Sentences on how the plate was chosen.
+    """
+
+    number: int
+    state: str
+    seed: int
+    formulas: pd.DataFrame
+    layout: pd.DataFrame
+    dispenses: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_round(opened: Store, number: int) -> Round:
+    """Return a round of the store; raises RefusedError where there is none."""
+    stored = store.read_round(opened, number)
+    definition = definition_of(opened, stored)
+    return Round(
+        number=number,
+        state=stored.state,
+        seed=stored.seed,
+        formulas=_formulas(opened, number, definition, stored.settings),
+        layout=read_layout(opened, number),
+        dispenses=_dispenses(opened, number),
+        notes=tuple(stored.settings.get("notes", ())),
+    )
+
+
+def definition_of(opened: Store, stored: store.Round) -> Definition:
+    """Return the definition that a round was proposed with."""
+    text = store.definition_text(opened, stored.definition)
+    return parse(text, where=f"the definition of round {stored.number}")
+
+
+def read_layout(opened: Store, number: int) -> pd.DataFrame:
+    """Return the layout of a round, with controls by their names."""
+    import pandas as pd
+
+    names = {formula: name for name, formula in control_names(opened, number).items()}
+    wells = store.read_layout(opened, number)
+    return pd.DataFrame(
+        {
+            "plate": [w.plate for w in wells],
+            "well": [w.well for w in wells],
+            "role": [w.role for w in wells],
+            "formula": pd.Series(
+                [names.get(w.formula, w.formula) if w.formula else None for w in wells],
+                dtype=object,
+            ),
+            "replicate": pd.array([w.replicate for w in wells], dtype="Int64"),
+        }
+    )
+
+
+def control_names(opened: Store, number: int) -> dict[str, int]:
+    """Return name → formula id of the controls on a round's plates."""
+    ids = {w.formula for w in store.read_layout(opened, number) if w.role == "control"}
+    formulas = store.campaign_formulas(opened, [])
+    return {
+        name: formula
+        for formula, name in zip(formulas.ids, formulas.names, strict=True)
+        if formula in ids and name is not None
+    }
+
+
+def _formulas(
+    opened: Store, number: int, definition: Definition, settings: dict[str, Any]
+) -> pd.DataFrame:
+    import pandas as pd
+
+    proposals = store.read_proposals(opened, number)
+    ids = [p.formula for p in proposals]
+    frame = amounts_frame(opened, ids, definition.component_names)
+    frame["origin"] = [p.origin for p in proposals]
+    predicted = {(p.formula, p.response): p for p in store.read_predictions(opened, number)}
+    for response in definition.response_names:
+        for kind in ("mean", "sd"):
+            found = [predicted.get((formula, response)) for formula in ids]
+            values = [getattr(p, kind) if p is not None else float("nan") for p in found]
+            frame[f"{response}_{kind}"] = values
+    frame["acquisition"] = pd.array([p.acquisition for p in proposals], dtype="Float64").to_numpy(
+        dtype=float, na_value=float("nan")
+    )
+    if any(p.candidate is not None for p in proposals):
+        kind_of_label = int if settings.get("labels") == "int" else str
+        frame["candidate"] = [kind_of_label(str(p.candidate)) for p in proposals]
+    return frame
+
+
+def amounts_frame(opened: Store, ids: Sequence[int], components: Sequence[str]) -> pd.DataFrame:
+    """Return a frame by formula id of the components' achieved concentrations or choices."""
+    import pandas as pd
+
+    formulas = store.campaign_formulas(opened, components)
+    row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
+    index = pd.Index(ids, name="formula")
+    return pd.DataFrame([row_of[formula] for formula in ids], index=index, columns=list(components))
+
+
+def _dispenses(opened: Store, number: int) -> pd.DataFrame:
+    import pandas as pd
+
+    from labloop.plate.dispensing import DISPENSE_COLUMNS, microlitres
+
+    rows = store.read_dispenses(opened, number)
+    frame = pd.DataFrame(
+        {
+            "plate": [d.plate for d in rows],
+            "stock": [d.stock for d in rows],
+            "stock_concentration": [
+                float("nan") if d.stock_concentration is None else d.stock_concentration
+                for d in rows
+            ],
+            "source_plate": [d.source_plate for d in rows],
+            "source_well": [d.source_well for d in rows],
+            "well": [d.well for d in rows],
+            "ticks": [d.ticks for d in rows],
+            "volume_ul": microlitres([d.ticks for d in rows], rows[0].increment_ul) if rows else [],
+        }
+    )
+    return frame[list(DISPENSE_COLUMNS)]
