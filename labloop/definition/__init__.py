@@ -11,7 +11,7 @@ from labloop.definition.models import (
     Seats,
     SurrogateSettings,
 )
-from labloop.definition.parsing import load, parse
+from labloop.definition.parsing import load, parse, read_text
 
 __all__ = [
     "Component",
@@ -25,4 +25,5 @@ __all__ = [
     "SurrogateSettings",
     "load",
     "parse",
+    "read_text",
 ]

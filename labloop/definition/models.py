@@ -6,6 +6,7 @@ sections is checked in `checks`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,12 @@ from labloop.robots import ROBOTS
 
 def _plain(value: Any) -> Any:
     """Turn a numpy scalar, as a Python caller may hand in, into a plain number."""
-    return value.item() if hasattr(value, "item") else value
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _plain_list(value: Any) -> Any:
+    """Turn a numpy array, as a Python caller may hand in, into a plain list."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 Number = Annotated[float, BeforeValidator(_plain), Field(strict=True, allow_inf_nan=False)]
@@ -25,6 +31,8 @@ Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Whole = Annotated[int, BeforeValidator(_plain), Field(strict=True)]
 Text = Annotated[str, Field(strict=True)]
+Stocks = Annotated[tuple[Positive, ...], BeforeValidator(_plain_list)]
+Levels = Annotated[tuple[NotNegative, ...], BeforeValidator(_plain_list)]
 
 Goal = Literal["maximize", "minimize", "at_least", "at_most", "near", "observe"]
 
@@ -59,8 +67,9 @@ class Robot(_Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_kind(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("kind", "manual") in ROBOTS:
-            return asdict(ROBOTS[values.get("kind", "manual")]) | values
+        kind = values.get("kind", "manual") if isinstance(values, dict) else None
+        if isinstance(kind, str) and kind in ROBOTS:
+            return asdict(ROBOTS[kind]) | values
         return values
 
 
@@ -75,31 +84,51 @@ class Component(_Section):
     unit: Text = "X"
     low: NotNegative = 0.0
     high: Positive = 1.0
-    stocks: tuple[Positive, ...] = ()
+    stocks: Stocks = ()
     molar_mass: Positive | None = None
     price: NotNegative | None = None
     scale: Literal["linear", "log"] = "linear"
     step: Positive | None = None
-    levels: tuple[NotNegative, ...] | None = None
+    levels: Levels | None = None
     fixed: NotNegative | None = None
     choices: tuple[Text, ...] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _fill_range(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or ("fixed" in values and "high" in values):
             return values
-        numbers = [values["fixed"]] if "fixed" in values else values.get("levels")
+        numbers = [values["fixed"]] if "fixed" in values else _plain_list(values.get("levels"))
         if not isinstance(numbers, list | tuple) or not numbers:
             return values
-        if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+        numbers = [_plain(number) for number in numbers]
+        if not all(_is_concentration(number) for number in numbers):
             return values
         return {"low": float(min(numbers)), "high": float(max(numbers)) or 1.0} | values
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and greatest concentration that a formula may have."""
+        if self.fixed is not None:
+            return self.fixed, self.fixed
+        if self.levels is not None:
+            return min(self.levels), max(self.levels)
+        return self.low, self.high
 
     @property
     def varies(self) -> bool:
         """Whether two formulas can differ in this component."""
         return self.fixed is None
+
+
+def _is_concentration(value: Any) -> bool:
+    """Whether a value will pass as a concentration."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number too large for a float
+        return False
 
 
 class Response(_Section):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from labloop.definition.checks import problems_of
 from labloop.definition.models import Definition, _Section
 from labloop.errors import DefinitionError, did_you_mean
 
+_LISTS = ("component", "response", "constraint")
+
 
 def load(path: Path | str) -> Definition:
     """Read a campaign.toml.
@@ -20,9 +23,13 @@ def load(path: Path | str) -> Definition:
     Raises:
         DefinitionError: The file cannot be read, is not TOML, or has problems.
     """
-    path = Path(path)
+    return parse(read_text(Path(path)), where=str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a campaign.toml; raises DefinitionError where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DefinitionError(
             f"{path} does not exist.", ["make it with `labloop init`, or check the path"]
@@ -34,7 +41,6 @@ def load(path: Path | str) -> Definition:
         ) from None
     except OSError as error:
         raise DefinitionError(f"{path} cannot be read.", [str(error.strerror)]) from None
-    return parse(text, where=str(path))
 
 
 def parse(source: str | Mapping[str, Any], where: str = "The definition") -> Definition:
@@ -53,7 +59,7 @@ def parse(source: str | Mapping[str, Any], where: str = "The definition") -> Def
         except tomllib.TOMLDecodeError as error:
             raise DefinitionError(f"{where} is not valid TOML.", [str(error)]) from None
     sections, problems = _validate_sections(source)
-    problems += problems_of(sections)
+    problems += problems_of(sections, _invalid_components(source, sections))
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise DefinitionError(f"{where} has {count}:", problems)
@@ -68,28 +74,44 @@ def _validate_sections(source: Mapping[str, Any]) -> tuple[dict[str, Any], list[
     fields = {field.alias or name: field for name, field in Definition.model_fields.items()}
     for key, value in source.items():
         if key not in fields:
-            plural = key.removesuffix("s")
-            hint = f'; did you mean "{plural}"?' if plural in fields else did_you_mean(key, fields)
+            plural = str(key).removesuffix("s")
+            hint = f'; did you mean "{plural}"?' if plural in fields else ""
+            hint = hint or did_you_mean(str(key), fields)
             problems.append(f'unknown key "{key}"{hint}')
             continue
-        adapter: TypeAdapter[Any] = TypeAdapter(fields[key].rebuild_annotation())
+        adapter = _adapter(key)
         try:
             valid[key] = adapter.validate_python(value)
         except ValidationError as error:
-            problems += [_sentence(key, value, detail) for detail in error.errors()]
-            if isinstance(value, list):
+            problems += _sentences(key, value, error)
+            if key in _LISTS and isinstance(value, list | tuple):
                 valid[key] = _valid_elements(adapter, value)
     for key, field in fields.items():
-        if key not in source:
-            if field.is_required():
-                shape = f"[[{key}]]" if key in ("component", "response") else f"{key} = …"
-                problems.append(f"{shape} is missing; a campaign needs at least one")
-            else:
-                valid[key] = field.get_default(call_default_factory=True)
+        given = source.get(key, ())
+        if field.is_required() and isinstance(given, list | tuple) and not given:
+            listed = key in ("component", "response")
+            missing = f"[[{key}]] is missing; a campaign needs at least one"
+            problems.append(missing if listed else f"{key} = … is missing")
+        elif key not in source:
+            valid[key] = field.get_default(call_default_factory=True)
     return valid, problems
 
 
-def _valid_elements(adapter: TypeAdapter[Any], elements: list[Any]) -> tuple[Any, ...]:
+def _invalid_components(source: Mapping[str, Any], sections: Mapping[str, Any]) -> set[str]:
+    """Return the names of components that have problems of their own."""
+    elements = source.get("component", ())
+    elements = elements if isinstance(elements, list | tuple) else ()
+    names = {e["name"] for e in elements if isinstance(e, dict) and isinstance(e.get("name"), str)}
+    return names - {component.name for component in sections.get("component", ())}
+
+
+@functools.cache
+def _adapter(key: str) -> TypeAdapter[Any]:
+    """Return what validates the value of a top-level key."""
+    return TypeAdapter(Definition.model_fields[_field_name(key)].rebuild_annotation())
+
+
+def _valid_elements(adapter: TypeAdapter[Any], elements: Sequence[Any]) -> tuple[Any, ...]:
     """Return the elements that are valid alone."""
     valid: list[Any] = []
     for element in elements:
@@ -100,9 +122,24 @@ def _valid_elements(adapter: TypeAdapter[Any], elements: list[Any]) -> tuple[Any
     return tuple(valid)
 
 
-def _sentence(section: str, value: Any, detail: Any) -> str:
+def _sentences(section: str, value: Any, error: ValidationError) -> list[str]:
+    """Return one sentence a place; where two types are allowed, about the first of them."""
+    sentences: dict[tuple[Any, ...], str] = {}
+    for detail in error.errors():
+        location = _without_tag(section, list(detail["loc"]))
+        sentences.setdefault(tuple(location), _sentence(section, value, location, detail))
+    if section == "plate" and ("empty_wells",) in sentences:
+        wells = value["empty_wells"]
+        sentences = {k: s for k, s in sentences.items() if k[0] != "empty_wells"} | {
+            ("empty_wells",): (
+                f'[plate], empty_wells: must be a list of wells or "edge" (got {_shown(wells)})'
+            )
+        }
+    return list(sentences.values())
+
+
+def _sentence(section: str, value: Any, location: list[Any], detail: Any) -> str:
     """Return one pydantic error as a sentence that begins with its TOML place."""
-    location = [part for part in detail["loc"] if not _is_tag(part)]
     place, keys = _place(section, value, location)
     kind, given = detail["type"], detail["input"]
     if kind == "extra_forbidden":
@@ -115,12 +152,14 @@ def _sentence(section: str, value: Any, detail: Any) -> str:
     context = detail.get("ctx", {})
     if kind == "literal_error":
         hint = did_you_mean(given, _quoted(context["expected"])) if isinstance(given, str) else ""
-        return f"{what}: must be one of {_listed(context['expected'])} (got {given!r}){hint}"
+        return f"{what}: must be one of {_listed(context['expected'])} (got {_shown(given)}){hint}"
     rule = _RULES.get(kind)
     if rule is None:
-        return f"{what}: {detail['msg'][0].lower()}{detail['msg'][1:]} (got {given!r})"
-    return f"{what}: must be {rule.format(**context)} (got {given!r})"
+        return f"{what}: {detail['msg'][0].lower()}{detail['msg'][1:]} (got {_shown(given)})"
+    return f"{what}: must be {rule.format(**context)} (got {_shown(given)})"
 
+
+_LONGEST_VALUE = 60
 
 _RULES = {
     "float_type": "a number",
@@ -136,20 +175,31 @@ _RULES = {
 }
 
 
-def _is_tag(part: Any) -> bool:
-    """Whether pydantic put the name of a union's branch, not a key, into the location."""
-    return isinstance(part, str) and ("[" in part or part in ("float", "str"))
+def _shown(given: Any) -> str:
+    """Return a value as a short text."""
+    text = repr(given)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _without_tag(section: str, location: list[Any]) -> list[Any]:
+    """Drop the name of a union's branch, which pydantic puts behind the union's key."""
+    depth = 2 if section == "formulas" else 1
+    if section == "formulas" or (section == "plate" and location[:1] == ["empty_wells"]):
+        return location[:depth] + location[depth + 1 :]
+    return location
 
 
 def _place(section: str, value: Any, location: list[Any]) -> tuple[str, list[Any]]:
     """Return the place in TOML's own notation and the keys below it."""
-    if location and isinstance(location[0], int) and isinstance(value, list):
+    if location and isinstance(location[0], int) and isinstance(value, list | tuple):
         element = value[location[0]]
         name = element.get("name") if isinstance(element, dict) else None
         label = f'"{name}"' if isinstance(name, str) else f"number {location[0] + 1}"
         return f"[[{section}]] {label}", location[1:]
     if section == "formulas" and location:
         return f"[formulas.{location[0]}]", location[1:]
+    if section in _LISTS:
+        return f"[[{section}]]", location
     return (f"[{section}]" if isinstance(value, dict) else section), location
 
 

@@ -36,11 +36,14 @@ def local_moves(
     children = np.where(crossed, parents[second], parents[first]).astype(np.int64)
     rate = np.minimum(1.0, rng.choice([1.0, 2.0, 4.0], size=(count, 1)) / d)
     moved = rng.random((count, d)) < rate
-    moved[np.arange(count), rng.integers(d, size=count)] = True
+    varying = np.flatnonzero(space.counts > 1)
+    moved[np.arange(count), rng.choice(varying, size=count)] = True
     step = rng.normal(scale=_SMALL_STEP, size=(count, d)) * space.counts
     step = np.where(np.abs(step) < 1, np.where(step < 0, -1, 1), np.rint(step)).astype(np.int64)
     jump = rng.random((count, d)) < _LARGE_MOVES
-    target = np.where(jump, rng.integers(0, space.counts, size=(count, d)), children + step)
+    stepped = children + step
+    stepped = np.where((stepped < 0) | (stepped >= space.counts), children - step, stepped)
+    target = np.where(jump, space.from_unit(rng.random((count, d))), stepped)
     children = np.where(moved, np.clip(target, 0, space.counts - 1), children)
     levels, holds = space.mend(children.astype(np.uint16), rng)
     return levels[holds], first[holds]

@@ -50,11 +50,12 @@ def _feasible(
             if constraint.kind == "present":
                 weights[d + j] = 1.0
             elif constraint.kind == "total":
-                weights[j] = values[-1] / high[j]
+                weights[j] = values[-1] / (high[j] or 1.0)
             else:
                 per_tick = max(tables[j].component.stocks) * volumes.increment_ul
                 weights[j] = volumes.well_ul / per_tick
-        rows.append(LinearConstraint(weights, constraint.lower, constraint.upper))
+        upper = constraint.upper if constraint.also is None else constraint.also
+        rows.append(LinearConstraint(weights, constraint.lower, upper))
     answer = milp(
         np.zeros(2 * d),
         constraints=rows,

@@ -30,6 +30,7 @@ class TableSum:
         values: For each component the (levels,) values, or None where it plays no part.
         lower, upper: Bounds of the sum, rounding slack included.
         aim_lower, aim_upper: Bounds to mend towards; tighter where the slack is for rounding only.
+        also: One sum above `upper` that is allowed as well: a well without any diluent.
     """
 
     text: str
@@ -39,6 +40,7 @@ class TableSum:
     upper: float
     aim_lower: float
     aim_upper: float
+    also: float | None = None
 
     def sums(self, levels: LevelNumbers) -> Floats:
         """Return the (n,) sums of formulas given as (n, components) level numbers."""
@@ -50,8 +52,12 @@ class TableSum:
 
     def holds(self, levels: LevelNumbers) -> Bools:
         """Return for (n, components) level numbers whether each formula satisfies the bound."""
-        total = self.sums(levels)
-        return (total >= self.lower) & (total <= self.upper)
+        return np.asarray(self.miss(self.sums(levels)) == 0)
+
+    def miss(self, total: Floats) -> Floats:
+        """Return by how much (n,) sums lie outside the bounds, zero inside."""
+        miss = np.maximum(np.maximum(self.lower - total, total - self.upper), 0.0)
+        return miss if self.also is None else np.minimum(miss, np.abs(total - self.also))
 
 
 def table_sums(
@@ -74,18 +80,27 @@ def _total(constraint: Constraint, tables: Sequence[LevelTable]) -> TableSum:
     lower, upper = constraint.bounds
     slack = 1e-9 * max(1.0, sum(float(np.abs(v).max()) for v in values if v is not None))
     if constraint.equals is not None:
-        slack = max(slack, _finest_step(values) / 2)
+        slack = max(slack, _finest_step(values, tables) / 2 * (1 - 1e-6))
     return TableSum(str(constraint), "total", values, lower - slack, upper + slack, lower, upper)
 
 
-def _finest_step(values: Sequence[Floats | None]) -> float:
-    """Return the typical step of the component that has the finest.
+def _finest_step(values: Sequence[Floats | None], tables: Sequence[LevelTable]) -> float:
+    """Return the step in which a sum can be settled by components of different steps.
 
     Half of it is the best that rounding to levels can promise of an equality; where all tables are
-    multiples of one step, only exact sums lie that near.
+    multiples of one step, only exact sums lie that near. A component settles what coarser ones
+    leave only as far as its range goes.
     """
-    steps = [float(np.median(np.abs(np.diff(v)))) for v in values if v is not None and len(v) > 1]
-    return min((step for step in steps if step > 0), default=0.0) * (1 - 1e-6)
+    steps: list[tuple[float, float]] = []
+    for column, table in zip(values, tables, strict=True):
+        if column is not None and len(table) > 1:
+            gaps = np.abs(np.diff(column))
+            typical = gaps.min() if table.component.levels is not None else np.median(gaps)
+            steps.append((float(typical), float(np.ptp(column))))
+    left = 0.0
+    for step, reach in sorted(((s, r) for s, r in steps if s > 0), reverse=True):
+        left = max(step, left - reach) if left else step
+    return left
 
 
 def _present(constraint: Constraint, tables: Sequence[LevelTable]) -> TableSum:
@@ -100,6 +115,6 @@ def _volume(tables: Sequence[LevelTable], volumes: Volumes) -> list[TableSum]:
     if not any(table.ticks.any() for table in tables):
         return []
     values = tuple(t.ticks.astype(float) if t.ticks.any() else None for t in tables)
-    most = volumes.capacity - volumes.minimum
     text = f"stocks fill at most {volumes.capacity * volumes.increment_ul:g} µL of the well"
-    return [TableSum(text, "volume", values, -np.inf, float(most), -np.inf, float(most))]
+    most, full = float(volumes.capacity - volumes.minimum), float(volumes.capacity)
+    return [TableSum(text, "volume", values, -np.inf, most, -np.inf, most, also=full)]

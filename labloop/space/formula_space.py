@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TRIES = 20
+_FEWEST_STARTS = 64
+_MOST_STARTS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +102,16 @@ class FormulaSpace:
             RefusedError: They leave so little room that too few formulas were found.
         """
         found: list[LevelNumbers] = []
-        missing = count
+        missing, yield_ = count, 1.0
         for _ in range(_TRIES):
-            shape = (max(missing, 64), len(self.tables))
-            start = rng.integers(0, self.counts, size=shape, dtype=np.uint16)
+            rows = int(np.clip(missing / yield_, _FEWEST_STARTS, max(count, _MOST_STARTS)))
+            start = self.from_unit(rng.random((rows, len(self.tables))))
             levels, holds = self.mend(start, rng)
             found.append(levels[holds][:missing])
             missing -= len(found[-1])
             if not missing:
                 return np.concatenate(found)
+            yield_ = max(float(holds.mean()), 1.0 / rows)
         if missing < count:
             raise RefusedError(
                 f"Only {count - missing} of {count} formulas could be found that satisfy all "
@@ -126,9 +129,9 @@ class FormulaSpace:
         return [table.spread(count) for table in self.tables]
 
     def from_unit(self, points: Floats) -> LevelNumbers:
-        """Return the levels at (n, components) positions between 0 and 1 along the tables."""
-        numbers = np.floor(points * self.counts)
-        return np.minimum(numbers, self.counts - 1).astype(np.uint16)
+        """Return the levels at (n, components) places from 0 to 1 on the components' scales."""
+        columns = [table.at(points[:, j]) for j, table in enumerate(self.tables)]
+        return np.stack(columns, axis=1)
 
     def nearest(self, concentrations: Floats) -> LevelNumbers:
         """Return the level numbers nearest to (n, components) concentrations."""
@@ -168,7 +171,8 @@ class FormulaSpace:
         for j, component in enumerate(self.components):
             values = concentrations[:, j]
             if component.choices is not None:
-                columns[component.name] = [component.choices[int(value)] for value in values]
+                names = (*component.choices, None)  # a number of -1 is none of the choices
+                columns[component.name] = [names[int(value)] for value in values]
             else:
                 columns[component.name] = values
         return pd.DataFrame(columns)
@@ -214,7 +218,8 @@ def _code(table: LevelTable, concentrations: Floats, volumes: Volumes) -> Floats
         numbers = np.arange(len(component.choices))
         return np.asarray(concentrations[:, None] == numbers, dtype=float)
     if component.fixed is not None:
-        return ((concentrations - component.fixed) / (component.fixed or 1.0))[:, None]
+        own = float(table.concentration[0])
+        return np.asarray(((concentrations - own) / (own or 1.0))[:, None])
     low, high = component.low, component.high
     if component.scale == "log":
         unit = low or smallest_positive(component, volumes)
@@ -232,15 +237,12 @@ def _problems(table: LevelTable, volumes: Volumes) -> list[str]:
         return []
     least = smallest_positive(component, volumes)
     most = max(component.stocks) * volumes.capacity * volumes.increment_ul / volumes.well_ul
-    wanted = (
-        f"{component.fixed:g}"
-        if component.fixed is not None
-        else f"{component.low:g} to {component.high:g}"
-    )
+    low, high = component.ends
+    wanted = f"{low:g} to {high:g}" if low < high else f"{low:g}"
     return [
         f'[[component]] "{component.name}", stocks: from {_listed(component.stocks)} '
         f"{component.unit} the robot makes {least:.3g} to {most:.3g} {component.unit} in a well, "
-        f"not {wanted}; add a {'weaker' if least > component.high else 'stronger'} stock"
+        f"not {wanted}; add a {'stronger' if most < low else 'weaker'} stock"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +91,36 @@ class LevelTable:
         """Return up to `count` level numbers, evenly spread on the component's scale."""
         if self.component.choices is not None or len(self) <= count:
             return np.arange(len(self), dtype=np.uint16)
-        wanted = _even(self.component, self.concentration[0], self.concentration[-1], count)
-        return np.unique(self.nearest(wanted))
+        low, high = self.concentration[0], self.concentration[-1]
+        if self.component.scale == "log" and low == 0:
+            positive = _even(self.component, self.concentration[1], high, count - 1)
+            return np.unique(self.nearest(np.append(0.0, positive)))
+        return np.unique(self.nearest(_even(self.component, low, high, count)))
+
+    def at(self, places: Floats) -> LevelNumbers:
+        """Return the numbers of the levels at places from 0 to 1 on the component's scale.
+
+        A table is finer where a weaker stock makes the levels; a level's share of the places is
+        its share of the scale, so that uniform places are uniform concentrations. Choices and
+        levels that the user lists have equal shares.
+        """
+        return np.searchsorted(self._cuts, places, side="right").astype(np.uint16)
+
+    @cached_property
+    def _cuts(self) -> Floats:
+        """(levels - 1,) places that part one level from the next."""
+        if len(self) < 2:
+            return np.empty(0)
+        marks = self.concentration
+        if self.component.choices is not None or self.component.levels is not None:
+            marks = np.arange(len(self), dtype=float)
+        elif self.component.scale == "log":
+            positive = np.log(marks[marks > 0])
+            gap = positive[1] - positive[0] if len(positive) > 1 else 1.0
+            marks = positive if marks[0] > 0 else np.append(positive[0] - gap, positive)
+        gaps = np.diff(marks)
+        start, end = marks[0] - gaps[0] / 2, marks[-1] + gaps[-1] / 2
+        return np.asarray((marks[1:] - gaps / 2 - start) / (end - start))
 
 
 def level_table(component: Component, volumes: Volumes) -> LevelTable:
@@ -103,9 +132,10 @@ def level_table(component: Component, volumes: Volumes) -> LevelTable:
         numbers = np.arange(len(component.choices), dtype=float)
         none = np.full(len(numbers), BY_HAND)
         return LevelTable(component, numbers, none, np.zeros_like(none))
-    table = achieve(component, _targets(component, volumes), volumes)
+    targets = _targets(component, volumes)
     if component.fixed is not None:
-        return table
+        return achieve(component, targets, volumes)
+    table = achieve(component, targets, volumes, (component.low, component.high))
     slack = 1e-9 * component.high
     inside = (table.concentration >= component.low - slack) & (
         table.concentration <= component.high + slack
@@ -115,7 +145,12 @@ def level_table(component: Component, volumes: Volumes) -> LevelTable:
     )
 
 
-def achieve(component: Component, targets: Floats, volumes: Volumes) -> LevelTable:
+def achieve(
+    component: Component,
+    targets: Floats,
+    volumes: Volumes,
+    within: tuple[float, float] = (0.0, np.inf),
+) -> LevelTable:
     """Return the distinct levels that come nearest to the target concentrations.
 
     A level is made with the most concentrated stock whose volume can be dispensed and is off the
@@ -126,6 +161,7 @@ def achieve(component: Component, targets: Floats, volumes: Volumes) -> LevelTab
         component: The component, whose stocks make the levels.
         targets: (n,) wanted concentrations in the component's unit.
         volumes: What the well and the robot allow.
+        within: Concentrations that rounding to whole ticks may not leave.
     """
     if not component.stocks:
         concentration = np.unique(targets)
@@ -134,7 +170,8 @@ def achieve(component: Component, targets: Floats, volumes: Volumes) -> LevelTab
     stocks = np.asarray(component.stocks, dtype=float)
     strongest_first = np.argsort(-stocks, kind="stable")
     per_tick = stocks[strongest_first] * volumes.increment_ul / volumes.well_ul
-    ticks = np.rint(targets[:, None] / per_tick).astype(np.int64)
+    fewest, most = np.ceil(within[0] / per_tick - 1e-9), np.floor(within[1] / per_tick + 1e-9)
+    ticks = np.clip(np.rint(targets[:, None] / per_tick), fewest, most).astype(np.int64)
     achieved = ticks * per_tick
     wanted = np.where(targets > 0, targets, 1.0)[:, None]
     error = np.where(
@@ -156,7 +193,7 @@ def achieve(component: Component, targets: Floats, volumes: Volumes) -> LevelTab
 
 def _distinct(component: Component, concentration: Floats, stock: Ints, ticks: Ints) -> LevelTable:
     """Sort by concentration and keep, of equal ones, the one of the least volume."""
-    concentration = np.array([float(f"{value:.12g}") for value in concentration], dtype=float)
+    concentration = _clean(concentration)
     order = np.lexsort((ticks, concentration))
     concentration, stock, ticks = concentration[order], stock[order], ticks[order]
     first = np.append(True, np.diff(concentration) > 0)[: len(concentration)]
@@ -172,13 +209,18 @@ def _targets(component: Component, volumes: Volumes) -> Floats:
     if component.step is not None:
         count = int(np.floor((component.high - component.low) / component.step + 1e-9)) + 1
         steps = component.low + component.step * np.arange(count)
-        return np.array([float(f"{value:.12g}") for value in steps])
+        return _clean(steps)
     low = component.low
     if component.scale == "log" and low == 0:
         smallest = smallest_positive(component, volumes)
         positive = _even(component, min(smallest, component.high), component.high, TABLE_SIZE - 1)
-        return np.append(0.0, positive)
-    return _even(component, low, component.high, TABLE_SIZE)
+        return np.append(0.0, _clean(positive))
+    return _clean(_even(component, low, component.high, TABLE_SIZE))
+
+
+def _clean(concentrations: npt.NDArray[np.floating]) -> Floats:
+    """Return concentrations without the last digits that arithmetic made up."""
+    return np.array([float(f"{value:.12g}") for value in concentrations], dtype=float)
 
 
 def smallest_positive(component: Component, volumes: Volumes) -> float:

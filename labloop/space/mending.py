@@ -12,6 +12,7 @@ import numpy as np
 
 from labloop.space.constraints import Bools, TableSum
 from labloop.space.levels import Floats, LevelNumbers, LevelTable
+from labloop.space.projection import exchange, project
 
 _ROUNDS = 4
 _HALVINGS = 14
@@ -42,6 +43,7 @@ def mend(
     Returns:
         (n, components) mended level numbers, and (n,) whether each satisfies every constraint.
     """
+    start = levels
     levels = levels.copy()
     holds = satisfied(levels, sums)
     for _ in range(_ROUNDS):
@@ -56,6 +58,13 @@ def mend(
                 rows[wrong] = fix(rows[wrong], tables, constraint, rng)
         levels[broken] = rows
         holds[broken] = satisfied(rows, sums)
+    broken = np.flatnonzero(~holds)
+    if len(broken):
+        rows = project(start[broken], levels[broken], tables, sums)
+        for constraint in sums:
+            if constraint.aim_lower == constraint.aim_upper and constraint.kind == "total":
+                rows = _settle(rows, tables, constraint, rng)
+        levels[broken], holds[broken] = exchange(rows, tables, sums, rng)
     return levels, holds
 
 
