@@ -16,21 +16,51 @@ from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
 
 from labloop.proposal.goals import Goals
+from labloop.space.levels import Floats
 
 CHANNELS = 64
 _TINY = 1e-30
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What each expert of a mixture says of n formulas.
+
+    Attributes:
+        weights: (experts, responses) shares of the mixture.
+        mean, variance: (experts, n, responses).
+    """
+
+    weights: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
 class Surrogate(Protocol):
     """What the choice of a plate needs of a model of the responses."""
 
-    def expert_moments(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (experts, n, responses) means and variances at (n, columns) inputs."""
+    @property
+    def weights(self) -> Floats:
+        """(experts, responses) shares of the mixture."""
+        ...
+
+    def mean_and_variance(self, X: Floats, *, by_expert: bool) -> Any:
+        """Return (experts, n, responses) `expert_mean` and `expert_variance` at (n, columns)."""
         ...
 
     def posterior(self, X: Tensor) -> Any:
         """Return BoTorch's joint posterior at (n, columns) inputs."""
         ...
+
+
+def moments_of(surrogate: Surrogate, X: Floats) -> Moments:
+    """Return what each expert says of (n, columns) encoded formulas."""
+    predicted = surrogate.mean_and_variance(X, by_expert=True)
+    return Moments(
+        torch.as_tensor(surrogate.weights),
+        torch.as_tensor(predicted.expert_mean),
+        torch.as_tensor(predicted.expert_variance),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,16 +118,15 @@ class Scalarisations:
         return scalars.clamp_min(0) ** k
 
 
-Score = Callable[[Tensor, Tensor], Tensor]
+Score = Callable[[Moments], Tensor]
 
 
-def score_of(goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.Generator) -> Score:
+def score_of(goals: Goals, incumbents: Moments, generator: torch.Generator) -> Score:
     """Return the acquisition: a function from experts' moments to (n,) log improvements.
 
     Args:
         goals: What is wanted of the responses.
-        incumbents: (experts, i, responses) means and variances of the formulas to improve on,
-            i ≥ 1.
+        incumbents: Moments of the formulas to improve on, at least one.
         generator: Source of randomness of the scalarisations.
     """
     if goals.is_linear:
@@ -105,50 +134,74 @@ def score_of(goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.G
     return _log_scalarised_improvement(goals, incumbents, generator)
 
 
-def _log_expected_improvement(goals: Goals, incumbents: tuple[Tensor, Tensor]) -> Score:
-    """Score by the expected improvement of an equal mixture, which is the mean of its experts'.
+def _log_expected_improvement(goals: Goals, incumbents: Moments) -> Score:
+    """Score by the expected improvement of the mixture, the weighted mean of its experts'.
 
     Each expert improves on its own view of the best known formula, as in noisy expected
     improvement; the logarithm is BoTorch's, exact far below zero.
 
     Source: Ament et al. (2023), "Unexpected improvements to expected improvement", NeurIPS.
     """
-    mean, variance = incumbents
-    values = goals.values(mean)[..., 0]
-    likely = goals.probability_met(mean, variance).exp().mean(dim=0) >= 0.5
+    values = goals.values(incumbents.mean)[..., 0]
+    likely = _log_probability_met(goals, incumbents).exp() >= 0.5
     best = values[:, likely].amax(dim=1) if likely.any() else values.amin(dim=1)
     j, sign = int(goals.objective[0]), float(goals.sign[0])
 
-    def score(means: Tensor, variances: Tensor) -> Tensor:
-        sd = variances[..., j].clamp_min(1e-18).sqrt()
-        u = (sign * means[..., j] - best[:, None].to(means)) / sd
-        logs = _log_ei_helper(u) + sd.log() + goals.probability_met(means, variances)
-        answer: Tensor = torch.logsumexp(logs, dim=0) - torch.log(torch.tensor(float(len(logs))))
+    def score(moments: Moments) -> Tensor:
+        sd = moments.variance[..., j].clamp_min(1e-18).sqrt()
+        u = (sign * moments.mean[..., j] - best[:, None]) / sd
+        logs = _log_ei_helper(u) + sd.log() + moments.weights[:, j].log()[:, None]
+        answer: Tensor = torch.logsumexp(logs, dim=0) + _log_probability_met(goals, moments)
         return answer
 
     return score
 
 
+def _log_probability_met(goals: Goals, moments: Moments) -> Tensor:
+    """Return (n,) the log of the probability that the mixture meets all bounds."""
+    total = torch.zeros(moments.mean.shape[1], dtype=moments.mean.dtype)
+    for j in goals.bounded.tolist():
+        each = goals.probability_met(j, moments.mean[..., j], moments.variance[..., j])
+        mixed = (moments.weights[:, j, None] * each).sum(dim=0)
+        total = total + mixed.clamp_min(1e-12).log()
+    return total
+
+
 def _log_scalarised_improvement(
-    goals: Goals, incumbents: tuple[Tensor, Tensor], generator: torch.Generator
+    goals: Goals, incumbents: Moments, generator: torch.Generator
 ) -> Score:
-    """Score by the mean improvement over channels, each an expert, a draw and a direction."""
-    mean, variance = incumbents
-    experts = torch.arange(CHANNELS) % len(mean)
-    draws = torch.randn(CHANNELS, mean.shape[-1], generator=generator, dtype=mean.dtype)
-    known = goals.values(mean)
+    """Score by the mean improvement over channels, each of experts, a draw and a direction."""
+    known = goals.values(incumbents.mean)
+    responses = torch.arange(incumbents.mean.shape[-1])
+    experts = _experts_of_channels(incumbents.weights, generator)
+    draws = torch.randn(CHANNELS, len(responses), generator=generator, dtype=known.dtype)
     scalarise = Scalarisations.of(goals, known.flatten(0, 1), CHANNELS, generator)
-    likely = goals.probability_met(mean, variance).exp().mean(dim=0) >= 0.5
-    base = scalarise(known[experts])
+    likely = _log_probability_met(goals, incumbents).exp() >= 0.5
+    base = scalarise(goals.values(_in_channels(incumbents.mean, experts, responses)))
     base = base[:, likely].amax(dim=1) if likely.any() else base.amin(dim=1)
 
-    def score(means: Tensor, variances: Tensor) -> Tensor:
-        sd = variances.clamp_min(1e-18).sqrt()
-        Y = means[experts] + sd[experts] * draws[:, None, :].to(means)
+    def score(moments: Moments) -> Tensor:
+        sd = moments.variance.clamp_min(1e-18).sqrt()
+        Y = _in_channels(moments.mean, experts, responses)
+        Y = Y + _in_channels(sd, experts, responses) * draws[:, None, :]
         gain = (scalarise(goals.values(Y)) - base[:, None]).clamp_min(0) * goals.met(Y)
         return gain.mean(dim=0).clamp_min(_TINY).log()
 
     return score
+
+
+def _experts_of_channels(weights: Tensor, generator: torch.Generator) -> Tensor:
+    """Return (channels, responses) experts, each as often as its share of the response says."""
+    even = (torch.arange(CHANNELS, dtype=weights.dtype) + 0.5) / CHANNELS
+    steps = weights.cumsum(dim=0)
+    experts = torch.searchsorted(steps.T.contiguous(), even.expand(weights.shape[1], -1))
+    order = torch.randperm(CHANNELS, generator=generator)
+    return experts.clamp_max(len(weights) - 1).T[order]
+
+
+def _in_channels(values: Tensor, experts: Tensor, responses: Tensor) -> Tensor:
+    """Return (channels, n, responses) of (experts, n, responses) values."""
+    return values[experts, :, responses].transpose(1, 2)
 
 
 def joint_values(

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from labloop.definition import ProposalSettings
-from labloop.proposal.acquisition import Score, Surrogate, greedy, joint_values, score_of
+from labloop.proposal.acquisition import (
+    Score,
+    Surrogate,
+    greedy,
+    joint_values,
+    moments_of,
+    score_of,
+)
 from labloop.proposal.goals import Goals
 from labloop.proposal.grid import CHUNK as GRID_CHUNK
 from labloop.proposal.grid import permuted_grid
@@ -132,7 +139,7 @@ def choose(
             incumbents = space.encode(filling if len(filling) else space.sample(64, rng))
         best = np.argsort(-known.utility, kind="stable")[:_INCUMBENTS]
         incumbents = incumbents[best] if len(best) else incumbents
-        score = score_of(goals, surrogate.expert_moments(_tensor(incumbents)), generator)
+        score = score_of(goals, moments_of(surrogate, incumbents), generator)
         pool = _candidates(space, surrogate, score, known, settings, rng, listed, progress)
         pool = pool.take(np.flatnonzero(_free(space, pool.levels, taken, listed)))
         pool = _shortened(space, pool, listed)
@@ -230,8 +237,7 @@ def _candidates(
     """Return the best candidates of every strategy, refined by moves along the levels."""
 
     def on_levels(levels: LevelNumbers) -> Floats:
-        moments = surrogate.expert_moments(_tensor(space.encode(levels)))
-        return score(*moments).double().numpy()
+        return score(moments_of(surrogate, space.encode(levels))).numpy()
 
     if listed is not None:
         chunks = np.array_split(listed, max(1, len(listed) // GRID_CHUNK))

@@ -90,12 +90,13 @@ class Goals:
         b = self.bounded
         return ((Y[..., b] >= self.lower[b]) & (Y[..., b] <= self.upper[b])).all(dim=-1)
 
-    def probability_met(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """Return the log of the probability that normal (…, responses) values meet all bounds."""
-        total = torch.zeros(mean.shape[:-1], dtype=mean.dtype)
-        for j in self.bounded.tolist():
-            sd = variance[..., j].clamp_min(1e-12).sqrt()
-            below = torch.special.ndtr((self.upper[j] - mean[..., j]) / sd)
-            under = torch.special.ndtr((self.lower[j] - mean[..., j]) / sd)
-            total = total + (below - under).clamp_min(1e-12).log()
-        return total
+    def probability_met(self, response: int, mean: Tensor, variance: Tensor) -> Tensor:
+        """Return the probability that normal values of one response, of any shape, meet its bounds.
+
+        `mean` and `variance` have the same shape.
+        """
+        sd = variance.clamp_min(1e-18).sqrt()
+        below = torch.special.ndtr((self.upper[response] - mean) / sd)
+        under = torch.special.ndtr((self.lower[response] - mean) / sd)
+        answer: Tensor = below - under
+        return answer
