@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,6 +22,7 @@ from labloop.surrogate.guard import log_density
 from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.posterior import MixturePosterior
 from labloop.surrogate.scaling import Array
+from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, silent
 
 
@@ -128,7 +130,8 @@ class Surrogate(Model):
         means = np.empty((k, n, m)) if by_expert else None
         variances = np.empty((k, n, m)) if by_expert else None
         mean, variance = np.empty((n, m)), np.empty((n, m))
-        for start in range(0, n, chunk):
+
+        def predict(start: int) -> int:
             stop = min(start + chunk, n)
             with torch.no_grad():
                 rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=torch.float32)
@@ -141,7 +144,13 @@ class Surrogate(Model):
             if means is not None and variances is not None:
                 means[:, start:stop] = each_mean * self.scale + self.level
                 variances[:, start:stop] = each_variance * self.scale**2
-            progress(stop, n)
+            return stop
+
+        # One chunk a thread: threads inside each small product would wait for one another.
+        workers = torch.get_num_threads()
+        with one_thread(), ThreadPoolExecutor(workers) as pool:
+            for stop in pool.map(predict, range(0, n, chunk)):
+                progress(stop, n)
         return Predictions(mean, variance, means, variances)
 
     def _marginals(self, points: Points) -> tuple[Array, Array]:

@@ -47,8 +47,11 @@ def _information(inputs: Array, classes: list[bool], z: Array, seed: int) -> Arr
         present = present[np.sort(chosen)]
     if len(present) < 5 or np.ptp(z[present]) == 0:
         return np.zeros(inputs.shape[1])
+    kinds = [len(np.unique(inputs[present, column])) for column in range(inputs.shape[1])]
+    # Classes that hardly repeat cannot be counted; the neighbour estimate serves better.
+    counted = np.array(classes) & (2 * np.array(kinds) <= len(present))
     return mutual_info_regression(
-        inputs[present], z[present], discrete_features=np.array(classes), random_state=seed
+        inputs[present], z[present], discrete_features=counted, random_state=seed
     )
 
 

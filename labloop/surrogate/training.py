@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from labloop.surrogate.network import Kind, Network, initial_network
+from labloop.surrogate.threads import one_thread
 
+FEW_NETS = 16
 Progress = Callable[[int, int], None]
 
 
@@ -99,10 +101,11 @@ def train(
         optimizer, max_lr=recipe.rate, total_steps=recipe.epochs * steps
     )
     for epoch in range(recipe.epochs):
-        for rows in _batches(draws + offset, recipe.batch, generator):
-            optimizer.zero_grad(set_to_none=True)
-            masked_loss(net(flat_x[rows]), flat_y[rows]).backward()
-            optimizer.step()
-            schedule.step()
+        with one_thread(when=nets <= FEW_NETS):
+            for rows in _batches(draws + offset, recipe.batch, generator):
+                optimizer.zero_grad(set_to_none=True)
+                masked_loss(net(flat_x[rows]), flat_y[rows]).backward()
+                optimizer.step()
+                schedule.step()
         progress(epoch + 1, recipe.epochs)
     return net.having({name: w.detach() for name, w in weights.items()})

@@ -30,10 +30,12 @@ from labloop.surrogate.scaling import (
     least_and_range,
     own_scales,
 )
+from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, bootstrap, silent
 from labloop.surrogate.tuning import PATENT, STAGED, fine_tune, frozen_layers, levelled
 
 Transfer = Literal["staged", "patent"]
+FEW_ROWS = 300
 
 
 def fit(
@@ -72,7 +74,8 @@ def fit(
         if pretrained is None:
             raise RefusedError('transfer = "patent" needs a pretrained network; import a history.')
         return _patent(pretrained, X, Y, active, seed, progress)
-    return _staged(pretrained, X, Y, variance, active, seed, progress)
+    with one_thread(when=len(X) <= FEW_ROWS):
+        return _staged(pretrained, X, Y, variance, active, seed, progress)
 
 
 def _staged(

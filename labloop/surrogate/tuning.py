@@ -53,7 +53,7 @@ def levelled(network: Network, predicted: Tensor, y: Tensor) -> Network:
     p = torch.where(present, predicted, 0.0)
     t = torch.where(present, y.nan_to_num() - predicted, 0.0)
     share = 1.0 / (count + 1.0)
-    p_free = torch.where(present, p - p.sum(0) * share, 0.0)
+    p_free = torch.where(present, p - p.sum(0) / count.clamp_min(1), 0.0)
     gain = 1.0 + (p_free * t).sum(0) / (p_free.square().sum(0) + 0.3 / TRUST_VARIANCE)
     level = (torch.where(present, y.nan_to_num() - gain * predicted, 0.0)).sum(0) * share
     return network.having(

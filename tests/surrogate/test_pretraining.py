@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from labloop.errors import RefusedError
+from labloop.surrogate.pretraining import Pretrained, pretrain
+from labloop.surrogate.training import Recipe
+
+QUICK = Recipe(epochs=2)
+
+
+def test_blob_round_trip_is_exact(pretrained, lines):
+    blob, settings = pretrained.to_blob()
+    again = Pretrained.from_blob(blob, json.loads(json.dumps(settings)))
+    assert again.to_blob() == (blob, settings)
+    for one, two in zip(pretrained.predict(lines.X), again.predict(lines.X), strict=True):
+        assert np.array_equal(one, two)
+    assert again.ranking().equals(pretrained.ranking())
+
+
+def test_same_arguments_same_blob(lines):
+    arguments = {"layers": 3, "members": 2, "recipe": QUICK, "seed": 4}
+    one = pretrain(lines.X, lines.Y, lines.source, **arguments)
+    two = pretrain(lines.X, lines.Y, lines.source, **arguments)
+    assert one.to_blob() == two.to_blob()
+
+
+def test_sources_at_other_levels_teach_the_same(lines):
+    arguments = {"layers": 3, "members": 2, "recipe": QUICK}
+    shifted = np.where(lines.source[:, None] == 1, lines.Y / 1000.0 - 5.0, lines.Y)
+    one = pretrain(lines.X, lines.Y, lines.source, **arguments).network
+    two = pretrain(lines.X, shifted, lines.source, **arguments).network
+    assert torch.allclose(one.head, two.head, atol=1e-3)
+
+
+def spoil(tensors, settings, how):
+    if how == "shape":
+        tensors["network.head"] = tensors["network.head"][:, :-1].contiguous()
+    elif how == "type":
+        tensors["network.head"] = tensors["network.head"].double()
+    elif how == "nan":
+        tensors["level"] = tensors["level"] * torch.nan
+    elif how == "missing":
+        del tensors["low"]
+    elif how == "extra":
+        tensors["surprise"] = torch.zeros(1)
+    elif how == "columns":
+        tensors["columns"] = tensors["columns"] + 1000
+    elif how == "scale":
+        tensors["scale"] = -tensors["scale"]
+    elif how == "format":
+        settings["format"] = 99
+    elif how == "kind":
+        settings["kind"] = "os.system"
+    elif how == "recipe":
+        settings["recipe"] = {"unknown": 1}
+    elif how == "settings":
+        settings.clear()
+    elif how == "flat":
+        tensors["network.hidden"] = tensors["network.hidden"].flatten()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "shape",
+        "type",
+        "nan",
+        "missing",
+        "extra",
+        "columns",
+        "scale",
+        "format",
+        "kind",
+        "recipe",
+        "settings",
+        "flat",
+    ],
+)
+def test_foreign_blobs_are_refused(pretrained, how):
+    blob, settings = pretrained.to_blob()
+    tensors = load(blob)
+    spoil(tensors, settings, how)
+    with pytest.raises(RefusedError, match="pretrain again to replace it"):
+        Pretrained.from_blob(save(tensors), settings)
+
+
+@pytest.mark.parametrize("blob", [b"", b"garbage", b"\xff" * 64, pickle.dumps({"network": 1})])
+def test_bytes_that_are_no_tensors_are_refused(pretrained, blob):
+    with pytest.raises(RefusedError, match="pretrain again to replace it"):
+        Pretrained.from_blob(blob, pretrained.to_blob()[1])
+
+
+def test_empty_history_is_refused():
+    with pytest.raises(RefusedError) as caught:
+        pretrain(np.ones((2, 3)), np.full((2, 1), np.nan), np.zeros(2, int))
+    assert str(caught.value) == (
+        "The history has no measured response; import results to pretrain on."
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_any_number_of_rows_gives_finite_predictions(lines, rows):
+    net = pretrain(
+        lines.X[:rows], lines.Y[:rows], lines.source[:rows], layers=3, members=2, recipe=QUICK
+    )
+    for array in net.predict(lines.own_x):
+        assert np.isfinite(array).all()
+
+
+def test_ranking_names_every_component_once(pretrained):
+    ranking = pretrained.ranking()
+    assert sorted(ranking.index) == list(range(6))
+    assert not ranking.loc[5, "kept"]  # it never varies

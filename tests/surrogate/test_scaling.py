@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from labloop.errors import RefusedError
+from labloop.surrogate.scaling import (
+    checked_inputs,
+    checked_outputs,
+    input_ranges,
+    own_scales,
+    source_scales,
+    standardised,
+)
+
+values = st.floats(-1e12, 1e12) | st.just(float("nan"))
+
+
+@given(hnp.arrays(float, (9, 2), elements=values))
+def test_scales_are_finite_and_positive_whatever_the_responses(Y):
+    source = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2])
+    scales = source_scales(Y, source)
+    for array in (scales.level, scales.scale, scales.pooled_level, scales.pooled_scale):
+        assert np.isfinite(array).all()
+    assert (scales.scale > 0).all()
+    assert (scales.pooled_scale > 0).all()
+    Z = standardised(Y, source, scales)
+    assert np.array_equal(np.isnan(Z), np.isnan(Y))
+
+
+def test_each_source_has_its_own_level_and_scale():
+    Y = np.array([[1.0], [3.0], [100.0], [300.0]])
+    Z = standardised(Y, np.array([0, 0, 1, 1]), source_scales(Y, np.array([0, 0, 1, 1])))
+    assert Z[:2] == pytest.approx(Z[2:])
+
+
+def test_ranges_unite_the_rows_with_the_unit_box():
+    low, high = input_ranges(np.array([[-0.5, 0.3], [0.2, 4.0]]))
+    assert low.tolist() == [-0.5, 0.0]
+    assert high.tolist() == [1.0, 4.0]
+
+
+def test_no_own_value_takes_level_and_scale_from_the_history():
+    level, scale = own_scales(np.full((3, 1), np.nan), np.array([7.0]), np.array([2.0]))
+    assert (level[0], scale[0]) == (7.0, 2.0)
+
+
+def test_five_own_values_leave_the_history_s_scale_behind():
+    Y = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    level, scale = own_scales(Y, np.array([700.0]), np.array([200.0]))
+    assert level[0] == pytest.approx(3.0)
+    assert scale[0] == pytest.approx(Y.std(ddof=1))
+
+
+@given(hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1), elements=values))
+def test_own_scales_are_finite_and_positive(Y):
+    for prior in (None, np.ones(Y.shape[1])):
+        level, scale = own_scales(Y, prior, prior)
+        assert np.isfinite(level).all()
+        assert np.isfinite(scale).all()
+        assert (scale > 0).all()
+
+
+def test_inputs_that_are_not_numbers_are_refused_with_their_place():
+    with pytest.raises(RefusedError) as caught:
+        checked_inputs(np.array([[0.0, 1.0], [0.5, np.nan]]), "campaign")
+    assert str(caught.value) == (
+        "campaign: row 2, input column 2 is not a number; "
+        "give every component of every formula a concentration."
+    )
+
+
+def test_infinite_outputs_are_refused_with_their_place():
+    with pytest.raises(RefusedError) as caught:
+        checked_outputs(np.array([[-np.inf]]), 1, "history")
+    assert str(caught.value) == (
+        "history: row 1, response 1 is infinite; "
+        "leave the value out, or drop the log transform where values are zero."
+    )
