@@ -10,8 +10,7 @@ campaign.record("results.csv")
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +27,10 @@ from labloop.store import Store, Writing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from labloop.campaign.checking import Checked
     from labloop.campaign.learning import Pretraining
     from labloop.campaign.recording import Recorded
+    from labloop.campaign.standing import Standing
     from labloop.space import FormulaSpace
 
 Progress = Callable[[str, int, int], None]
@@ -73,8 +74,7 @@ class Campaign:
         checked = parse(text, where="The definition")
         _space_of(checked)
         folder = create_folder(folder, text)
-        opened = store.create_store(folder / "campaign.db", lambda w: _use(w, text, checked))
-        return cls(folder, checked, text, opened)
+        return cls(folder, checked, text, store.create_store(folder / "campaign.db"))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -95,10 +95,7 @@ class Campaign:
             )
         text = read_text(toml)
         definition = parse(text, where=str(toml))
-        if database.exists():
-            return cls(folder, definition, text, store.open_store(database))
-        _space_of(definition)
-        opened = store.create_store(database, lambda w: _use(w, text, definition))
+        opened = store.open_store(database) if database.exists() else store.create_store(database)
         return cls(folder, definition, text, opened)
 
     def close(self) -> None:
@@ -128,14 +125,20 @@ class Campaign:
     # -- learning ----------------------------------------------------------------------------
 
     def add_history(
-        self, table: pd.DataFrame | str | Path, source: str, **reading: Any
+        self,
+        table: pd.DataFrame | str | Path,
+        source: str,
+        *,
+        dry_run: bool = False,
+        **reading: Any,
     ) -> Recorded:
         """Import earlier results: one row a well or formula, a column a component and response.
 
         Args:
             table: A frame, or the path of a CSV or Excel file.
             source: The cell line, strain, lysate or campaign that they come from.
-            reading: How to read the file; see `recording.read`.
+            dry_run: Check everything and store nothing.
+            reading: How to read the file; see `recording.open_table`.
 
         Raises:
             RejectedError: Lists every cell that is wrong; nothing was changed.
@@ -143,7 +146,8 @@ class Campaign:
         """
         from labloop.campaign import recording
 
-        with self._writing("history", source=source) as writing:
+        with self.store.writing("history", keep=not dry_run, source=source) as writing:
+            self._use_definition(writing)
             return recording.add_history(writing, self.definition, table, source, **reading)
 
     def pretrain(self, folds: int = 10, seed: int = 0, progress: Progress = silent) -> Pretraining:
@@ -163,7 +167,7 @@ class Campaign:
         pretraining = learning.pretrain(
             self.store, self.definition, self.space, known_event, folds, seed, progress
         )
-        with self._writing("pretrain", seed=seed, folds=folds) as writing:
+        with self.store.writing("pretrain", seed=seed, folds=folds) as writing:
             weights, metadata = pretraining.stored()
             store.add_model(
                 writing, learning.PRETRAINED, weights, metadata, known_event=known_event
@@ -175,7 +179,7 @@ class Campaign:
 
         Args:
             table: A frame or file with a column a component.
-            reading: How to read the file; see `recording.read`.
+            reading: How to read the file; see `recording.open_table`.
 
         Returns:
             Frame with, for each response, `<response>_mean`, `<response>_sd` (of a new
@@ -201,6 +205,8 @@ class Campaign:
         formulas: int | None = None,
         seed: int | None = None,
         candidates: pd.DataFrame | str | Path | None = None,
+        *,
+        dry_run: bool = False,
         progress: Progress = silent,
     ) -> Round:
         """Choose the formulas of the next round, lay them out and plan their dispenses.
@@ -209,6 +215,7 @@ class Campaign:
             formulas: How many distinct formulas; None for the definition's number.
             seed: Makes the round repeatable; None for the round's number.
             candidates: A frame or file of the only formulas to choose among.
+            dry_run: Choose and plan, but store nothing.
             progress: Called with a stage's name, what is done and the total.
 
         Raises:
@@ -222,21 +229,22 @@ class Campaign:
             self.store, self.definition, self.space, known_event, formulas, seed, candidates,
             progress,
         )  # fmt: skip
-        with self._writing("propose") as writing:
+        with self.store.writing("propose", keep=not dry_run) as writing:
             if writing.event != known_event + 1:
                 raise BusyError(
                     "Another program wrote to the campaign while this round was being chosen, so "
                     "it was given up; propose again to take the news into account."
                 )
-            definition = _use(writing, self.text, self.definition)
-            number = proposing.add_round(writing, proposed, definition)
-        return self.round(number)
+            number = proposing.add_round(writing, proposed, self._use_definition(writing))
+            return read_round(writing.store, number)
 
     def export(
         self,
         kind: str,
         out: str | Path,
         round: int | None = None,  # noqa: A002
+        *,
+        dry_run: bool = False,
     ) -> list[Path]:
         """Write a round's plate map, deck list and worklist.
 
@@ -244,15 +252,20 @@ class Campaign:
             kind: The robot's kind.
             out: The folder; made if need be. Files are replaced whole or not at all.
             round: Its number; None for the latest.
+            dry_run: Check everything and write nothing.
 
         Raises:
             RefusedError: There is no such round, or the robot could not make it as planned.
         """
         from labloop.campaign import exporting
+        from labloop.worklists import write_files
 
         number = self._latest_round() if round is None else round
-        paths = exporting.export(self.store, self.definition.name, number, kind, Path(out))
-        with self._writing("export", kind=kind) as writing:
+        files = exporting.files(self.store, self.definition.name, number, kind)
+        if dry_run:
+            return [Path(out) / name for name in files]
+        paths = write_files(Path(out), files)
+        with self.store.writing("export", kind=kind) as writing:
             store.mark_exported(writing, number)
         return paths
 
@@ -260,6 +273,8 @@ class Campaign:
         self,
         table: pd.DataFrame | str | Path,
         round: int | None = None,  # noqa: A002
+        *,
+        dry_run: bool = False,
         **reading: Any,
     ) -> Recorded:
         """Record what was measured.
@@ -268,7 +283,8 @@ class Campaign:
             table: A frame or file with responses and a column `well` or `formula`; or, for formulas
                 that labloop never proposed, a column a component.
             round: The round's number; None for the one that waits for results.
-            reading: How to read the file; see `recording.read`.
+            dry_run: Check everything and store nothing.
+            reading: How to read the file; see `recording.open_table`.
 
         Raises:
             RejectedError: Lists every cell that is wrong; nothing was changed.
@@ -276,7 +292,8 @@ class Campaign:
         """
         from labloop.campaign import recording
 
-        with self._writing("record") as writing:
+        with self.store.writing("record", keep=not dry_run) as writing:
+            self._use_definition(writing)
             return recording.record(writing, self.definition, table, round, **reading)
 
     def abandon(self, round: int) -> None:  # noqa: A002
@@ -285,7 +302,7 @@ class Campaign:
         Raises:
             RefusedError: There is no such round, or it has results.
         """
-        with self._writing("abandon") as writing:
+        with self.store.writing("abandon") as writing:
             store.abandon_round(writing, round)
 
     # -- looking -----------------------------------------------------------------------------
@@ -301,6 +318,23 @@ class Campaign:
     def rounds(self) -> list[StoredRound]:
         """Return every round as stored, by number."""
         return store.read_rounds(self.store)
+
+    def status(self) -> Standing:
+        """Return where the campaign stands and what to do next."""
+        from labloop.campaign.standing import standing
+
+        return standing(self.store, self.definition, self.folder)
+
+    def check(self) -> Checked:
+        """Say what the robot can reach and what a round needs on the deck.
+
+        Raises:
+            DefinitionError: The stocks or the constraints leave no formula.
+            RefusedError: A plate cannot be laid out or dispensed.
+        """
+        from labloop.campaign.checking import check
+
+        return check(self.definition, self.space)
 
     def best(self, top: int = 10) -> pd.DataFrame:
         """Return the best measured formulas, best first.
@@ -329,12 +363,14 @@ class Campaign:
             raise RefusedError("Nothing was proposed yet; use `labloop propose` first.")
         return known[-1].number
 
-    @contextmanager
-    def _writing(self, action: str, **detail: object) -> Iterator[Writing]:
-        """Open a write transaction in which the definition as it is now is in use."""
-        with self.store.writing(action, **detail) as writing:
-            _use(writing, self.text, self.definition)
-            yield writing
+    def _use_definition(self, writing: Writing) -> int:
+        """Store the definition as it is now, if it is new, and return its id."""
+        return store.use_definition(
+            writing,
+            self.text,
+            [(component.name, component.unit) for component in self.definition.components],
+            [(response.name, response.unit) for response in self.definition.responses],
+        )
 
 
 def _definition_text(definition: Definition | Mapping[str, Any] | str | Path) -> str:
@@ -350,12 +386,3 @@ def _space_of(definition: Definition) -> FormulaSpace:
     from labloop.space import FormulaSpace
 
     return FormulaSpace.of(definition)
-
-
-def _use(writing: Writing, text: str, definition: Definition) -> int:
-    return store.use_definition(
-        writing,
-        text,
-        [(component.name, component.unit) for component in definition.components],
-        [(response.name, response.unit) for response in definition.responses],
-    )

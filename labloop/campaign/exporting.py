@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labloop import store
@@ -12,19 +11,19 @@ from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.plate.recipes import wanted_controls
 from labloop.store import Store
-from labloop.worklists import RoundPlan, round_files, write_files
+from labloop.worklists import RoundPlan, round_files
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def export(opened: Store, campaign: str, number: int, kind: str, out: Path) -> list[Path]:
-    """Write the files of a round and return their paths; see `Campaign.export`."""
+def files(opened: Store, campaign: str, number: int, kind: str) -> dict[str, bytes]:
+    """Return the files of a round for a kind of robot, by name; see `Campaign.export`."""
     stored = store.read_round(opened, number)
     if stored.state == "abandoned":
         raise RefusedError(f"Round {number} was abandoned; export another round.")
     stem = f"{_as_file_name(campaign)}-round-{number}"
-    return write_files(out, round_files(kind, round_plan(opened, number), stem=stem))
+    return round_files(kind, round_plan(opened, number), stem=stem)
 
 
 def _as_file_name(name: str) -> str:

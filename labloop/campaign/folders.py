@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
+from labloop.definition import parse, read_text
 from labloop.errors import RefusedError, did_you_mean
 
 HOME = "campaigns"
@@ -71,6 +74,22 @@ def _bad_name(name: str) -> str:
     if name.split(".")[0].casefold() in _DEVICES:
         return "Windows keeps this name for a device"
     return ""
+
+
+def start(folder: Path, like_name: str) -> Path:
+    """Make a new campaign from a definition, under the folder's name, and return its folder.
+
+    Raises RefusedError or DefinitionError as `create_folder`, `like` and `parse` do.
+    """
+    from labloop.store import create_store
+
+    text = read_text(like(like_name))
+    parse(text, where=f'The definition "{like_name}"')
+    name = json.dumps(folder.name, ensure_ascii=False)
+    text = re.sub(r"(?m)^name *=.*$", lambda _: f"name = {name}", text, count=1)
+    create_folder(folder, text)
+    create_store(folder / "campaign.db").close()
+    return folder
 
 
 def ready_made() -> dict[str, Path]:

@@ -25,6 +25,7 @@ class Round:
         formulas: Frame by formula id: components at achieved concentrations, `origin`,
             `<response>_mean`, `<response>_sd` (of a new measurement), `acquisition` and, where the
             user gave a list, `candidate`.
+        controls: Frame by control's name: components at achieved concentrations.
         layout: Frame `plate`, `well`, `role`, `formula` (id, or a control's name), `replicate`.
         dispenses: Frame `plate`, `stock`, `stock_concentration`, `source_plate`, `source_well`,
             `well`, `ticks`, `volume_ul`, in the robot's order.
@@ -35,6 +36,7 @@ class Round:
     state: str
     seed: int
     formulas: pd.DataFrame
+    controls: pd.DataFrame
     layout: pd.DataFrame
     dispenses: pd.DataFrame
     notes: tuple[str, ...]
@@ -49,6 +51,7 @@ def read_round(opened: Store, number: int) -> Round:
         state=stored.state,
         seed=stored.seed,
         formulas=_formulas(opened, number, definition, stored.settings),
+        controls=_controls(opened, number, definition),
         layout=read_layout(opened, number),
         dispenses=_dispenses(opened, number),
         notes=tuple(stored.settings.get("notes", ())),
@@ -114,6 +117,12 @@ def _formulas(
         kind_of_label = int if settings.get("labels") == "int" else str
         frame["candidate"] = [kind_of_label(str(p.candidate)) for p in proposals]
     return frame
+
+
+def _controls(opened: Store, number: int, definition: Definition) -> pd.DataFrame:
+    ids = control_names(opened, number)
+    frame = amounts_frame(opened, list(ids.values()), definition.component_names)
+    return frame.set_axis(list(ids), axis=0).rename_axis(index="formula")
 
 
 def amounts_frame(opened: Store, ids: Sequence[int], components: Sequence[str]) -> pd.DataFrame:

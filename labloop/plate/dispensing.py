@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from labloop.definition import Plate, Robot
 from labloop.errors import RefusedError
-from labloop.wells import column_major, name_wells
 from labloop.space.levels import Volumes
+from labloop.wells import column_major, name_wells
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -59,8 +59,10 @@ class Store:
             return self.connection.execute(sql, parameters).fetchall()
 
     @contextmanager
-    def writing(self, action: str, **detail: object) -> Iterator[Writing]:
+    def writing(self, action: str, *, keep: bool = True, **detail: object) -> Iterator[Writing]:
         """Open a write transaction that leaves one event; all of it is kept, or none.
+
+        With `keep=False` nothing is: a rehearsal, in which everything is checked as usual.
 
         `detail` becomes the event's; what the functions that write add to it (a round's number,
         how many formulas) joins it. Raises BusyError where another program holds the database for
@@ -73,7 +75,7 @@ class Store:
                 writing = Writing(self, last + 1, dict(detail))
                 yield writing
                 append_event(self, writing.event, action, writing.detail)
-                self.connection.execute("COMMIT")
+                self.connection.execute("COMMIT" if keep else "ROLLBACK")
             except BaseException:
                 # some errors, a full disk among them, have ended the transaction already
                 if self.connection.in_transaction:

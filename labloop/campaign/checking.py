@@ -1,0 +1,122 @@
+"""What a definition allows, said before the first plate is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labloop.definition import Component, Definition
+from labloop.plate.dispensing import deck_list, deck_totals, plan
+from labloop.plate.layout import arrange
+from labloop.plate.recipes import control_recipes, formula_recipes, wanted_controls
+from labloop.space import FormulaSpace, LevelTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_GOOD = 0.02
+_EXAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What `labloop check` finds.
+
+    Attributes:
+        components: Frame by component: `unit`, `levels` (how many there are), `lowest` (above
+            zero) and `highest`, `reach` (share of the range that is made within 2 %) and
+            `worst_error` (relative, within that share).
+        deck: Frame of the stocks that a typical first plate takes: `stock`,
+            `stock_concentration`, `source_wells`, `volume_ul`, `dead_volume_ul`, `fill_volume_ul`.
+        plates: How many plates a round takes.
+        wells: How many wells of them are filled.
+        feasible: Share of random formulas that satisfy all constraints as they are, before mending.
+    """
+
+    components: pd.DataFrame
+    deck: pd.DataFrame
+    plates: int
+    wells: int
+    feasible: float
+
+
+def check(definition: Definition, space: FormulaSpace) -> Checked:
+    """Check what the robot can reach and what a round needs on the deck.
+
+    The deck is that of a plate of formulas spread evenly over the space.
+
+    Raises:
+        RefusedError: The plate cannot be laid out or dispensed.
+    """
+    import pandas as pd
+
+    from labloop.proposal.latin_hypercube import latin_hypercube
+
+    rng = np.random.default_rng(0)
+    count = definition.proposal.formulas
+    numbers = list(range(count))
+    layout = arrange(
+        numbers,
+        definition.plate.controls,
+        wells=definition.plate.wells,
+        replicates=definition.plate.replicates,
+        empty_wells=definition.plate.empty_wells,
+        seed=0,
+    )
+    recipes = formula_recipes(space, numbers, latin_hypercube(space, count, rng))
+    controls = control_recipes(space, wanted_controls(definition))
+    dispenses = plan(
+        layout,
+        pd.concat([recipes, controls], ignore_index=True) if len(controls) else recipes,
+        components=space.names,
+        plate=definition.plate,
+        robot=definition.robot,
+    )
+    some = rng.integers(0, space.counts, size=(_EXAMPLES, len(space.tables)), dtype=np.uint16)
+    return Checked(
+        components=_components(space),
+        deck=deck_totals(deck_list(dispenses, definition.robot)),
+        plates=int(layout["plate"].nunique()),
+        wells=int((layout["role"] != "empty").sum()),
+        feasible=float(space.satisfied(some).mean()),
+    )
+
+
+def _components(space: FormulaSpace) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = []
+    for table in space.tables:
+        component = table.component
+        reach, worst = _reach(component, table)
+        positive = table.concentration[table.concentration > 0]
+        plain = component.choices is None
+        rows.append(
+            {
+                "unit": component.unit if plain else "",
+                "levels": len(table),
+                "lowest": float(positive.min()) if plain and len(positive) else np.nan,
+                "highest": float(table.concentration.max()) if plain else np.nan,
+                "reach": reach,
+                "worst_error": worst,
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index(space.names, name="component"))
+
+
+def _reach(component: Component, table: LevelTable) -> tuple[float, float]:
+    """Return the share of an even range made within 2 %, and the worst error within it."""
+    if component.choices is not None or not component.stocks:
+        return 1.0, 0.0
+    if component.fixed is not None:
+        wanted = np.array([component.fixed])
+    elif component.levels is not None:
+        wanted = np.array(component.levels)
+    else:
+        wanted = np.linspace(component.low, component.high, 1001)
+    positive = wanted[wanted > 0]
+    error = np.abs(table.concentration[table.nearest(positive)] / positive - 1)
+    good = error <= _GOOD
+    return float(good.mean()), float(error[good].max()) if good.any() else np.nan

@@ -1,0 +1,78 @@
+"""Where a campaign stands, and what to do next; without pandas or torch, for it is asked often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from labloop import store
+from labloop.definition import Definition
+from labloop.store import Counts, Store
+from labloop.worklists import WORKLISTS
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a campaign stands.
+
+    Attributes:
+        name: Of the campaign.
+        counts: How much there is of everything.
+        rounds: (number, state) of each round.
+        pending: How many formulas wait for results.
+        next: The next command to type, and why, as (command, reason).
+    """
+
+    name: str
+    counts: Counts
+    rounds: tuple[tuple[int, str], ...]
+    pending: int
+    next: tuple[str, str]
+
+
+def standing(opened: Store, definition: Definition, folder: Path) -> Standing:
+    """Return where a campaign stands."""
+    counts = store.read_counts(opened)
+    rounds = tuple((r.number, r.state) for r in store.read_rounds(opened))
+    return Standing(
+        name=definition.name,
+        counts=counts,
+        rounds=rounds,
+        pending=len(store.pending_formulas(opened)),
+        next=_next(opened, definition, counts, rounds, _quoted(folder)),
+    )
+
+
+def _quoted(folder: Path) -> str:
+    return f'"{folder}"' if " " in str(folder) else str(folder)
+
+
+def _next(
+    opened: Store,
+    definition: Definition,
+    counts: Counts,
+    rounds: tuple[tuple[int, str], ...],
+    folder: str,
+) -> tuple[str, str]:
+    last_history = store.last_history_event(opened)
+    if last_history and counts.models.get("pretrained", 0) < last_history:
+        return f"labloop pretrain {folder}", "the history was not learned yet"
+    open_rounds = [(number, state) for number, state in rounds if state in ("proposed", "exported")]
+    if open_rounds:
+        number, state = open_rounds[0]
+        if state == "proposed":
+            kind = definition.robot.kind if definition.robot.kind in WORKLISTS else "manual"
+            return (
+                f"labloop export {folder} --to {kind} --round {number} --out round-{number}",
+                f"round {number} was proposed",
+            )
+        return (
+            f"labloop record {folder} results.csv --round {number}",
+            f"round {number} waits for its results",
+        )
+    if not counts.sources and not counts.own_measurements and not rounds:
+        return (
+            f"labloop history {folder} earlier.csv --source NAME",
+            "if there are earlier results; else go on with labloop propose",
+        )
+    return f"labloop propose {folder}", "everything known was learned or will be"

@@ -1,0 +1,404 @@
+"""The command line: parse, call Campaign, print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from labloop.errors import LabloopError, did_you_mean
+from labloop.terminal import progress_shown, records, say, show_frame, show_json
+
+if TYPE_CHECKING:
+    from labloop.campaign import Campaign
+    from labloop.campaign.recording import Recorded
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Commands(click.Group):
+    """Commands in the order in which a campaign meets them; errors as sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f'no command "{args[0]}"{did_you_mean(args[0], self.commands)}')
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LabloopError as error:
+            say(f"labloop: {error}")
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            say("labloop: interrupted; the campaign is as it was.")
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="labloop")
+def main() -> None:
+    """Learn from earlier formulas, propose the next plate, learn from its results.
+
+    CAMPAIGN is a campaign's folder, or its name below campaigns/.
+    """
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_campaign = click.argument("campaign")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+_reading = _options(
+    click.option("--no-header", is_flag=True, help="No header: components, then responses."),
+    click.option(
+        "--columns", multiple=True, metavar='"FILE NAME=NAME"', help="What a column is; repeatable."
+    ),
+    click.option(
+        "--ignore", multiple=True, metavar="NAME", help="Column to leave out; repeatable."
+    ),
+    click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark."),
+    click.option("--encoding", metavar="NAME", help="Encoding of a CSV file that is not UTF-8."),
+    click.option("--sheet", metavar="NAME", help="Sheet of a workbook."),
+)
+
+
+@contextmanager
+def _open(name: str) -> Iterator[Campaign]:
+    from labloop.campaign import Campaign
+    from labloop.campaign.folders import find
+
+    with Campaign.open(find(name)) as campaign:
+        yield campaign
+
+
+def _read_as(
+    no_header: bool,
+    columns: tuple[str, ...],
+    ignore: tuple[str, ...],
+    decimal: str | None,
+    encoding: str | None,
+    sheet: str | None,
+) -> dict[str, Any]:
+    """Return the options of reading a file as the keywords of Campaign's methods."""
+    pairs = [column.partition("=") for column in columns]
+    for file_name, sign, name in pairs:
+        if not (file_name and sign and name):
+            raise click.BadParameter(
+                f'write it as "FILE NAME=NAME" (got "{file_name}{sign}{name}")',
+                param_hint="--columns",
+            )
+    return {
+        "header": not no_header,
+        "columns": {file_name: name for file_name, _, name in pairs},
+        "ignore": ignore,
+        "decimal": decimal,
+        "encoding": encoding,
+        "sheet": sheet,
+    }
+
+
+@main.command()
+@click.option("--rounds", default=4, show_default=True, type=click.IntRange(1, 20))
+@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to; a temporary folder if left out."
+)
+def demo(rounds: int, seed: int, out: Path | None) -> None:
+    """Run a whole campaign on a virtual lab."""
+    from labloop.simulate.demo_run import run_demo
+
+    with progress_shown() as progress:
+        run_demo(out, rounds, seed, say, progress)
+
+
+@main.command()
+@click.argument("campaign")
+@click.option(
+    "--like", metavar="NAME_OR_TOML", default="template", help="Definition to start from."
+)
+def init(campaign: str, like: str) -> None:
+    """Make a new campaign: a folder with a commented campaign.toml."""
+    from labloop.campaign.folders import home_of, start
+
+    folder = start(home_of(campaign), like)
+    click.echo(folder / "campaign.toml")
+    say(f"Edit this file, then: labloop check {folder}")
+
+
+@main.command()
+@_campaign
+@_json
+def check(campaign: str, as_json: bool) -> None:
+    """Check the definition, what the robot can reach, and what will be needed on the deck."""
+    with _open(campaign) as opened:
+        checked = opened.check()
+    if as_json:
+        show_json(
+            {
+                "components": records(checked.components),
+                "deck": records(checked.deck),
+                "plates": checked.plates,
+                "wells": checked.wells,
+                "feasible": checked.feasible,
+            }
+        )
+        return
+    show_frame(checked.components)
+    click.echo()
+    show_frame(checked.deck)
+    say(
+        f"\nThe definition is sound. A round fills {checked.wells} wells of {checked.plates} "
+        f"plate{'s' if checked.plates > 1 else ''}; the volumes above are those of a typical first "
+        f"one. {checked.feasible:.0%} of random formulas satisfy all constraints as they are; the "
+        "others are mended."
+    )
+
+
+@main.command()
+@_campaign
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--source", required=True, metavar="NAME", help="Cell line, strain or campaign.")
+@_reading
+@_dry_run
+@_json
+def history(
+    campaign: str, file: Path, source: str, dry_run: bool, as_json: bool, **reading: Any
+) -> None:
+    """Import earlier results of other lines."""
+    with _open(campaign) as opened:
+        recorded = opened.add_history(file, source, dry_run=dry_run, **_read_as(**reading))
+    _tell(recorded, f"the history of {source}", dry_run, as_json)
+
+
+@main.command()
+@_campaign
+@click.option("--folds", default=10, show_default=True, type=click.IntRange(0, 100))
+@click.option("--seed", default=0, show_default=True)
+@_json
+def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
+    """Train the network on the history, and say by cross-validation how well it predicts."""
+    with _open(campaign) as opened, progress_shown() as progress:
+        pretraining = opened.pretrain(folds=folds, seed=seed, progress=progress)
+    if as_json:
+        show_json(
+            {
+                "rows": pretraining.rows,
+                "sources": pretraining.sources,
+                "scores": records(pretraining.scores),
+                "ranking": records(pretraining.ranking),
+            }
+        )
+        return
+    if len(pretraining.scores):
+        show_frame(pretraining.scores)
+    say(
+        f"\nLearned from {pretraining.rows} formulas of {pretraining.sources} source"
+        f"{'s' if pretraining.sources > 1 else ''}."
+    )
+    if len(pretraining.scores):
+        say("The scores are of formulas left out, in "
+            f"{folds} folds; mse is on outputs scaled to 0 to 1.")  # fmt: skip
+
+
+@main.command()
+@_campaign
+@click.option("--formulas", type=click.IntRange(min=1), help="Distinct formulas of the round.")
+@click.option("--seed", type=click.IntRange(min=0), help="Makes the round repeatable.")
+@click.option("--candidates", type=click.Path(path_type=Path), help="File of the only candidates.")
+@_dry_run
+@_json
+def propose(
+    campaign: str,
+    formulas: int | None,
+    seed: int | None,
+    candidates: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Choose the formulas of the next round and lay out its plates."""
+    with _open(campaign) as opened, progress_shown() as progress:
+        proposed = opened.propose(formulas, seed, candidates, dry_run=dry_run, progress=progress)
+        responses = opened.definition.response_names
+        following = "" if dry_run else opened.status().next[0]
+    if as_json:
+        show_json(
+            {
+                "round": proposed.number,
+                "seed": proposed.seed,
+                "formulas": records(proposed.formulas),
+                "layout": records(proposed.layout),
+                "notes": proposed.notes,
+            }
+        )
+        return
+    predicted = [f"{name}_{kind}" for name in responses for kind in ("mean", "sd")]
+    label = ["candidate"] if "candidate" in proposed.formulas else []
+    show_frame(proposed.formulas[[*label, "origin", *predicted, "acquisition"]])
+    say(f"\nRound {proposed.number}: " + "\n".join(proposed.notes))
+    say("This was a rehearsal; nothing was stored." if dry_run else f"\nNext: {following}")
+
+
+@main.command()
+@_campaign
+@click.option("--to", "kind", required=True, metavar="KIND", help="Robot, such as biomek.")
+@click.option("--round", "number", type=int, help="The latest if left out.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder.")
+@_dry_run
+def export(campaign: str, kind: str, number: int | None, out: Path, dry_run: bool) -> None:
+    """Write a round's plate map, worklist and deck list."""
+    with _open(campaign) as opened:
+        for path in opened.export(kind, out, number, dry_run=dry_run):
+            click.echo(path)
+    if dry_run:
+        say("This was a rehearsal; nothing was written.")
+
+
+@main.command()
+@_campaign
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--round", "number", type=int, help="The one that waits for results if left out.")
+@_reading
+@_dry_run
+@_json
+def record(
+    campaign: str, file: Path, number: int | None, dry_run: bool, as_json: bool, **reading: Any
+) -> None:
+    """Record what was measured: by well, by formula, or formulas of the lab's own."""
+    with _open(campaign) as opened:
+        recorded = opened.record(file, number, dry_run=dry_run, **_read_as(**reading))
+    where = f"round {recorded.round}" if recorded.round else "formulas of the lab's own"
+    _tell(recorded, where, dry_run, as_json)
+
+
+@main.command()
+@_campaign
+@click.option("--round", "number", required=True, type=int)
+def abandon(campaign: str, number: int) -> None:
+    """Give a round up; its number stays taken."""
+    with _open(campaign) as opened:
+        opened.abandon(number)
+    say(f"Round {number} is abandoned.")
+
+
+@main.command()
+@_campaign
+@_json
+def status(campaign: str, as_json: bool) -> None:
+    """Say where the campaign stands, and the next command to type."""
+    with _open(campaign) as opened:
+        standing = opened.status()
+    counts = standing.counts
+    if as_json:
+        show_json(
+            {
+                "name": standing.name,
+                "sources": {name: formulas for name, (formulas, _) in counts.sources.items()},
+                "formulas": counts.own_formulas,
+                "measurements": counts.own_measurements,
+                "rounds": [{"round": n, "state": state} for n, state in standing.rounds],
+                "pending": standing.pending,
+                "next": standing.next[0],
+            }
+        )
+        return
+    click.echo(standing.name)
+    for name, (formulas, measurements) in counts.sources.items():
+        click.echo(f"history   {name}: {formulas} formulas, {measurements} measurements")
+    click.echo(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
+    for number, state in standing.rounds:
+        click.echo(f"round {number:<3} {state}")
+    command, reason = standing.next
+    click.echo(f"next      {command}   ({reason})")
+
+
+@main.command()
+@_campaign
+@click.option("--top", default=10, show_default=True, type=click.IntRange(min=1))
+@_json
+def best(campaign: str, top: int, as_json: bool) -> None:
+    """List the best measured formulas."""
+    with _open(campaign) as opened:
+        frame = opened.best(top)
+    if as_json:
+        show_json(records(frame))
+    elif len(frame):
+        show_frame(frame)
+    else:
+        say("Nothing was measured yet.")
+
+
+@main.command()
+@_campaign
+@click.argument("file", type=click.Path(path_type=Path))
+@_reading
+@_json
+def predict(campaign: str, file: Path, as_json: bool, **reading: Any) -> None:
+    """Predict any formulas: mean, sd of a new measurement, sd of the mean alone; as CSV."""
+    with _open(campaign) as opened:
+        frame = opened.predict(file, **_read_as(**reading))
+    if as_json:
+        show_json(records(frame))
+    else:
+        click.echo(frame.to_csv(lineterminator="\n"), nl=False)
+
+
+@main.command()
+@_campaign
+@click.option("--round", "number", type=int, help="The latest if left out.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="HTML file.")
+def report(campaign: str, number: int | None, out: Path) -> None:
+    """Write a round's report, one HTML file that opens anywhere."""
+    with _open(campaign) as opened:
+        click.echo(opened.report(out, number))
+
+
+@main.command()
+@_campaign
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(campaign: str, file: Path) -> None:
+    """Copy the campaign's database, whole, while others may read and write."""
+    with _open(campaign) as opened:
+        opened.backup(file)
+    click.echo(file)
+
+
+def _tell(recorded: Recorded, where: str, dry_run: bool, as_json: bool) -> None:
+    """Say what was taken from a file, and what was not."""
+    if as_json:
+        show_json(
+            {
+                "round": recorded.round,
+                "formulas": recorded.formulas,
+                "measurements": recorded.measurements,
+                "without_value": recorded.without_value,
+                "absent": recorded.absent,
+                "ignored": recorded.ignored,
+                "stored": not dry_run,
+            }
+        )
+        return
+    verb = "Would record" if dry_run else "Recorded"
+    new = f", {recorded.formulas} new formulas" if recorded.formulas else ""
+    say(f"{verb} {recorded.measurements} measurements of {where} from {recorded.source}{new}.")
+    if recorded.without_value:
+        say(f"{recorded.without_value} of them have no value (missing, below or above the range).")
+    if recorded.absent:
+        say(f"Nothing was said of: {', '.join(recorded.absent)}.")
+    if recorded.ignored:
+        say(f"Columns not used: {', '.join(recorded.ignored)}.")

@@ -1,0 +1,119 @@
+"""What the command line shows: tables on standard output, progress and prose on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[str, int, int], None]
+
+
+def say(text: str) -> None:
+    """Write prose to standard error."""
+    click.echo(text, err=True)
+
+
+def show_json(value: object) -> None:
+    """Write JSON to standard output; NaN becomes null."""
+    click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or value != value:
+        return None
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dicts, a named index among the columns."""
+    import pandas as pd
+
+    if frame.index.name is not None:
+        frame = frame.reset_index()
+    rows = frame.astype(object).where(pd.notna(frame), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def show_frame(frame: pd.DataFrame) -> None:
+    """Write a frame to standard output as an aligned table, four figures a number."""
+    if frame.index.name is not None:
+        frame = frame.reset_index()
+    columns = [_column(name, frame[name]) for name in frame.columns]
+    for cells in zip(*columns, strict=True):
+        click.echo("  ".join(cells).rstrip())
+
+
+def _column(name: str, values: pd.Series) -> list[str]:
+    """Return a column's cells with its heading, padded to one width; numbers to the right."""
+    import pandas as pd
+
+    texts = [_text(value) for value in values]
+    width = max(map(len, [str(name), *texts]))
+    pad = str.rjust if pd.api.types.is_numeric_dtype(values) else str.ljust
+    return [pad(text, width) for text in (str(name), *texts)]
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if str(value) == "<NA>" else str(value)
+
+
+@contextmanager
+def progress_shown() -> Iterator[Progress]:
+    """Give a function that shows the progress of stages on standard error.
+
+    On a terminal it is a bar for each stage; elsewhere a line when a stage is done.
+    """
+    if sys.stderr.isatty():
+        with _bars() as progress:
+            yield progress
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    tasks: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=False) as bars:
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks or (bars.tasks[tasks[stage]].finished and done < total):
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield progress
+
+
+def _lines() -> Progress:
+    started: dict[str, float] = {}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        began = started.setdefault(stage, time.monotonic())
+        if done >= total:
+            say(f"{stage}: {time.monotonic() - began:.1f} s")
+            del started[stage]
+
+    return progress
