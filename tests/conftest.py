@@ -15,7 +15,5 @@ def real_tables() -> Path:
     """The folder of real tables; tests that want it are skipped where it is absent."""
     folder = Path(os.environ.get("LABLOOP_REAL_TABLES", _BESIDE_THE_CHECKOUT))
     if not folder.is_dir():
-        pytest.skip(
-            f"the real tables are not in {folder}; set LABLOOP_REAL_TABLES to their folder"
-        )
+        pytest.skip(f"the real tables are not in {folder}; set LABLOOP_REAL_TABLES to their folder")
     return folder

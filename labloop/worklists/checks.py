@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.errors import RefusedError
-from labloop.plate.wells import column_major, name_wells
+from labloop.wells import column_major, name_wells
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import refuse_calculations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from labloop.plate.wells import padded, position, row_name, shape, well_name
+from labloop.wells import padded, position, row_name, shape, well_name
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import sheet
 

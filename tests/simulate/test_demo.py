@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labloop.definition import parse
-from labloop.plate.wells import SHAPES
+from labloop.wells import SHAPES
 from labloop.simulate.demo import demo_definition, to_concentrations, to_unit
 from labloop.space.levels import Volumes, level_table
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from labloop.plate.wells import well_names
+from labloop.wells import well_names
 from labloop.simulate.virtual_lab import VirtualLab
 
 SEEDS = st.integers(0, 1000)
