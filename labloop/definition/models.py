@@ -169,8 +169,10 @@ class Constraint(_Section):
 
     def __str__(self) -> str:
         if self.total is not None:
-            terms = [n if w == 1 else f"{w:g} {n}" for n, w in self.total.items()]
-            what = " + ".join(terms)
+            terms = [n if abs(w) == 1 else f"{abs(w):g} {n}" for n, w in self.total.items()]
+            signs = ["-" if w < 0 else "+" for w in self.total.values()]
+            what = " ".join(f"{s} {t}" for s, t in zip(signs, terms, strict=True))
+            what = what.removeprefix("+ ")
         else:
             what = f"number present of {', '.join(self.present or ())}"
         sides = {"≥": self.at_least, "≤": self.at_most, "=": self.equals}

@@ -18,11 +18,11 @@ def conflicting(
     The question is put as a mixed-integer program on concentrations and presences (HiGHS, through
     scipy): where even that relaxation has no answer, no levels have. Each constraint is left out in
     turn; those whose absence changes nothing are not part of the conflict. Where the relaxation has
-    an answer, only the levels are too coarse, and all constraints are returned.
+    an answer, none is returned.
     """
     kept = list(constraints)
     if _feasible(tables, kept, volumes):
-        return [f"{c.text} (on the levels that the robot can make)" for c in constraints]
+        return []
     for constraint in constraints:
         others = [c for c in kept if c is not constraint]
         if not _feasible(tables, others, volumes):

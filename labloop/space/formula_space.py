@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TRIES = 20
+_TRIES_BEFORE_DOUBT = 2
 _FEWEST_STARTS = 64
 _MOST_STARTS = 20_000
 
@@ -103,26 +104,36 @@ class FormulaSpace:
         """
         found: list[LevelNumbers] = []
         missing, yield_ = count, 1.0
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            if attempt == _TRIES_BEFORE_DOUBT and not found:
+                self._refuse_conflict()
             rows = int(np.clip(missing / yield_, _FEWEST_STARTS, max(count, _MOST_STARTS)))
             start = self.from_unit(rng.random((rows, len(self.tables))))
             levels, holds = self.mend(start, rng)
-            found.append(levels[holds][:missing])
-            missing -= len(found[-1])
+            if holds.any():
+                found.append(levels[holds][:missing])
+                missing -= len(found[-1])
             if not missing:
                 return np.concatenate(found)
             yield_ = max(float(holds.mean()), 1.0 / rows)
-        if missing < count:
+        if found:
             raise RefusedError(
                 f"Only {count - missing} of {count} formulas could be found that satisfy all "
                 "constraints; loosen a constraint or use a finer step."
             )
+        raise DefinitionError(
+            "No formula on the levels that the robot can make was found to satisfy these "
+            "constraints together; loosen one or use finer levels:",
+            [constraint.text for constraint in self.constraints],
+        )
+
+    def _refuse_conflict(self) -> None:
+        """Raise DefinitionError where constraints exclude each other whatever the levels."""
         from labloop.space.conflict import conflicting
 
-        raise DefinitionError(
-            "No formula can satisfy these constraints together:",
-            conflicting(self.tables, self.constraints, self.volumes),
-        )
+        names = conflicting(self.tables, self.constraints, self.volumes)
+        if names:
+            raise DefinitionError("No formula can satisfy these constraints together:", names)
 
     def spread(self, count: int) -> list[LevelNumbers]:
         """Return for each component up to `count` level numbers evenly spread over its range."""
