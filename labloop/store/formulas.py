@@ -113,13 +113,15 @@ def named_formulas(store: Store, *, up_to: int = NOW) -> dict[str, int]:
 def _read(
     store: Store, components: Sequence[str], where: str, parameters: Sequence[Any]
 ) -> Formulas:
-    columns = {i: k for k, i in enumerate(ids_of(store, "component", components))}
+    # a component that campaign.toml has only just got is not in the store yet
+    known = dict(store.rows("SELECT name, id FROM component"))
+    columns = {known[name]: k for k, name in enumerate(components) if name in known}
     found = store.rows(
         "SELECT f.id, s.name, f.name FROM formula AS f LEFT JOIN source AS s ON s.id = f.source "
         f"WHERE {where} ORDER BY f.id",
         parameters,
     )
-    rows: list[list[Amount]] = [[None] * len(columns) for _ in found]
+    rows: list[list[Amount]] = [[None] * len(components) for _ in found]
     row_of = {formula: row for (formula, _, _), row in zip(found, rows, strict=True)}
     for formula, component, amount in store.rows(
         "SELECT a.formula, a.component, coalesce(a.concentration, a.choice) "
