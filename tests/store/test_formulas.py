@@ -88,7 +88,7 @@ def test_a_component_that_the_store_does_not_have_yet_is_absent_from_every_formu
     with store.writing("formulas") as writing:
         add_formulas(writing, steps.components, [[1.0, "soy"]])
     formulas = campaign_formulas(store, ["galactose", *steps.components])
-    assert formulas.rows == [[None, 1.0, "soy"]]
+    assert formulas.rows == [[None, 25.0, "soy"], [None, 1.0, "soy"]]
 
 
 def test_rows_of_another_width_are_refused(store, steps):
