@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from labloop.surrogate.gp import LEVEL_VARIANCE, matern
+from labloop.surrogate.kernels import LEVEL_VARIANCE, matern
 from labloop.surrogate.points import Points
 
 # Prior expectation of the squared error beyond the noise, and how many rows it is worth.

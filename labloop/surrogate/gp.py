@@ -16,127 +16,22 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from labloop.surrogate.kernels import (
+    LEVEL_VARIANCE,
+    TRUST_VARIANCE,
+    Hyperparameters,
+    Shape,
+    covariance,
+    log_prior,
+    matern,
+    noise_of,
+    read_logs,
+    start_of,
+)
 from labloop.surrogate.points import Points
 
 MAX_ANCHORS = 1500
 FITTING_ROWS = 600
-SQRT5 = math.sqrt(5.0)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Which terms a Gaussian process has.
-
-    `matern`: a Matérn-5/2 kernel of x; `linear`: a linear kernel of the frozen features and the
-    basis; `history`: the mean b·prior with b ~ N(1, ½²). The level c is always integrated over.
-    """
-
-    matern: bool
-    linear: bool
-    history: bool
-
-
-OWN_ROWS = Shape(matern=True, linear=False, history=False)
-OUTPUT_LAYER = Shape(matern=False, linear=True, history=True)
-RESIDUAL_GP = Shape(matern=True, linear=True, history=True)
-
-LEVEL_VARIANCE = 4.0
-TRUST_VARIANCE = 0.25
-
-
-def squared_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Return ‖aᵢ − bⱼ‖² for (…, n, d) and (…, k, d) by one matrix product: (…, n, k)."""
-    left = a.square().sum(-1, keepdim=True)
-    right = b.square().sum(-1, keepdim=True).mT
-    return (left + right - 2.0 * a @ b.mT).clamp_min(1e-15)
-
-
-def matern(a: Tensor, b: Tensor) -> Tensor:
-    """Return the unit Matérn-5/2 kernel of points already divided by their lengthscales."""
-    s = SQRT5 * squared_distance(a, b).sqrt()
-    return (1.0 + s + s * s / 3.0) * torch.exp(-s)
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """Positive numbers of one process: lengthscale (d,), the others scalar tensors.
-
-    `noise` is the variance of a measurement of unknown variance, `excess` what is added to
-    variances that are known.
-    """
-
-    lengthscale: Tensor
-    signal: Tensor
-    linear: Tensor
-    noise: Tensor
-    excess: Tensor
-
-
-def covariance(shape: Shape, theta: Hyperparameters, a: Points, b: Points, response: int) -> Tensor:
-    """Return the prior covariance of a response between points: (…, n, k)."""
-    total = torch.full((), LEVEL_VARIANCE, dtype=a.x.dtype).expand(1, 1)
-    if shape.matern:
-        total = total + theta.signal * matern(a.x / theta.lengthscale, b.x / theta.lengthscale)
-    if shape.linear:
-        total = total + theta.linear * (a.phi @ b.phi.mT)
-    if shape.history:
-        left, right = a.prior[..., response, None], b.prior[..., response, None]
-        total = total + TRUST_VARIANCE * (left @ right.mT)
-    return total
-
-
-def _gamma(value: Tensor, concentration: float, rate: float) -> Tensor:
-    return (concentration - 1.0) * torch.log(value) - rate * value
-
-
-def _lognormal(value: Tensor, mean: float, sd: float) -> Tensor:
-    log = torch.log(value)
-    return -log - 0.5 * ((log - mean) / sd) ** 2
-
-
-def log_prior(shape: Shape, theta: Hyperparameters, columns: int) -> Tensor:
-    """Return the log density of the hyperparameters, up to a constant.
-
-    The Matérn term of the process that never saw the history has the dimension-scaled gamma
-    priors of Shields et al. 2021 (Nature 590:89) as smoothed by BayBE. Beside a linear term the
-    lengthscales grow with √d as in Hvarfner et al. 2024 (ICML), but in a narrower band,
-    LogNormal(1 + ½ log d, 0.7): with their √3 the 90 % intervals covered 80 %.
-    """
-    total = _lognormal(theta.noise, -2.3, 1.0) + _lognormal(theta.excess, -6.0, 1.5)
-    if shape.matern and not shape.linear:
-
-        def between(low: float, high: float) -> float:
-            return float(np.interp(columns, (8, 75), (low, high)))
-
-        total = total + _gamma(theta.lengthscale, between(1.2, 2.5), between(1.1, 0.55)).sum()
-        total = total + _gamma(theta.signal, between(5.0, 3.5), between(0.5, 0.15))
-    elif shape.matern:
-        mean = 1.0 + 0.5 * math.log(max(columns, 1))
-        total = total + _lognormal(theta.lengthscale, mean, 0.7).sum()
-        total = total + _lognormal(theta.signal, -1.0, 1.0)
-    if shape.linear:
-        total = total + _lognormal(theta.linear, 0.0, 1.5)
-    return total
-
-
-def _start(shape: Shape, columns: int) -> Tensor:
-    """Return where the search begins, in logs: lengthscales, signal, linear, noise, excess."""
-    length = float(np.interp(columns, (8, 75), (0.7, 6.0)))
-    if shape.linear:
-        length = math.exp(math.sqrt(2.0)) * math.sqrt(max(columns, 1)) / 4.0
-    signal = 5.0 if not shape.linear else 0.4
-    tail = torch.tensor([signal, 1.0, 0.1, 0.005], dtype=torch.float64)
-    return torch.log(torch.cat([torch.full((columns,), length, dtype=torch.float64), tail]))
-
-
-def _read(log: Tensor) -> Hyperparameters:
-    value = torch.exp(log)
-    return Hyperparameters(value[:-4], value[-4], value[-3], value[-2], value[-1])
-
-
-def noise_of(theta: Hyperparameters, known: Tensor) -> Tensor:
-    """Return the noise variance of each row (n,) from its known variance or NaN."""
-    return torch.where(torch.isnan(known), theta.noise, known.nan_to_num() + theta.excess)
 
 
 def factor(matrix: Tensor) -> Tensor:
@@ -155,16 +50,16 @@ def _fit(
 ) -> Hyperparameters:
     """Maximise marginal likelihood × prior by L-BFGS-B in the logs of the hyperparameters."""
     columns = points.x.shape[-1]
-    start = _start(shape, columns)
+    start = start_of(shape, columns)
     # What does not depend on the hyperparameters is computed once.
-    fixed = covariance(replace(shape, matern=False, linear=False), _read(start), points, points,
+    fixed = covariance(replace(shape, matern=False, linear=False), read_logs(start), points, points,
                        response)  # fmt: skip
     gram = points.phi @ points.phi.mT if shape.linear else None
     residual = y - prior_mean
 
     def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
         leaf = torch.tensor(log, dtype=torch.float64, requires_grad=True)
-        theta = _read(leaf)
+        theta = read_logs(leaf)
         total = fixed.expand(len(y), len(y))
         if shape.matern:
             scaled = points.x / theta.lengthscale
@@ -195,20 +90,22 @@ def _fit(
         bounds=list(zip(lowest, highest, strict=True)),
         options={"maxiter": 150, "ftol": 1e-7},
     )
-    return _read(torch.as_tensor(found.x))
+    return read_logs(torch.as_tensor(found.x))
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
     """A fitted process of one response, in standardised units.
 
-    `anchors` are its n rows, `weights` (n,) = K⁻¹(y − mean), `whitener` (n, n) = L⁻¹ with
-    K = LLᵀ. `noise` is the variance of a new measurement like its rows.
+    `anchors` are its n rows, `rows` their row numbers as a key, `weights` (n,) = K⁻¹(y − mean),
+    `whitener` (n, n) = L⁻¹ with K = LLᵀ. `noise` is the variance of a new measurement like its
+    rows, `trust` the mean and sd of b, `left_out_*` each row's prediction by the others.
     """
 
     shape: Shape
     theta: Hyperparameters
     response: int
+    rows: bytes
     anchors: Points
     weights: Tensor
     whitener: Tensor
@@ -233,8 +130,11 @@ class GaussianProcess:
         reduced = cross @ self.whitener.mT
         return self.mean(points) + cross @ self.weights, own - reduced @ reduced.mT
 
-    def marginal(self, points: Points) -> tuple[Tensor, Tensor]:
-        """Return mean and variance (n,) of the noise-free response at each point."""
+    def marginal(self, points: Points, gram: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and variance (n,) of the noise-free response at each point.
+
+        `gram` as for `covariance`, between the points and the anchors.
+        """
         variance = torch.full(points.x.shape[:-1], LEVEL_VARIANCE, dtype=points.x.dtype)
         if self.shape.matern:
             variance += self.theta.signal.to(variance)
@@ -244,7 +144,7 @@ class GaussianProcess:
             variance += TRUST_VARIANCE * points.prior[..., self.response] ** 2
         mean = self.mean(points)
         if len(self.weights):
-            cross = covariance(self.shape, self.theta, points, self.anchors, self.response)
+            cross = covariance(self.shape, self.theta, points, self.anchors, self.response, gram)
             mean = mean + cross @ self.weights
             variance -= (cross @ self.whitener.mT).square_().sum(-1)
         return mean, variance.clamp_min_(1e-8)
@@ -288,7 +188,7 @@ def fit_process(
         some = thin(torch.arange(len(rows)), FITTING_ROWS, seed)
         theta = _fit(shape, anchors.take(some), y[some], known[some], response, history[some])
     else:
-        theta = _read(_start(shape, points.x.shape[-1]))
+        theta = read_logs(start_of(shape, points.x.shape[-1]))
     noise = noise_of(theta, known)
     gram = covariance(shape, theta, anchors, anchors, response).expand(len(y), len(y))
     lower = factor(gram + torch.diag(noise))
@@ -306,6 +206,7 @@ def fit_process(
         shape=shape,
         theta=theta,
         response=response,
+        rows=rows.numpy().tobytes(),
         anchors=anchors,
         weights=weights,
         whitener=whitener,

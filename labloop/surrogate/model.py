@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labloop.surrogate.experts import Expert
-from labloop.surrogate.gp import RESIDUAL_GP, GaussianProcess
+from labloop.surrogate.gp import GaussianProcess
 from labloop.surrogate.guard import log_density
+from labloop.surrogate.kernels import RESIDUAL_GP
 from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.posterior import MixturePosterior
 from labloop.surrogate.scaling import Array
@@ -117,7 +118,7 @@ class Surrogate(Model):
         self,
         X: NDArray[np.floating] | Tensor,
         *,
-        chunk: int = 2048,
+        chunk: int = 1024,
         by_expert: bool = False,
         progress: Progress = silent,
     ) -> Predictions:
@@ -155,9 +156,18 @@ class Surrogate(Model):
 
     def _marginals(self, points: Points) -> tuple[Array, Array]:
         """Return every expert's standardised mean and variance: (K, n, m) each."""
-        moments = [[e.marginal(points) for e in each] for each in self._single.values()]
-        stacked = torch.stack([torch.stack([torch.stack(pair) for pair in row], -1)
-                               for row in moments])  # fmt: skip
+        grams: dict[bytes, Tensor] = {}
+
+        def marginal(expert: Expert) -> Tensor:
+            if isinstance(expert, GaussianProcess) and expert.shape.linear:
+                # Responses measured in the same rows share the costliest product.
+                if expert.rows not in grams:
+                    grams[expert.rows] = points.phi @ expert.anchors.phi.mT
+                return torch.stack(expert.marginal(points, grams[expert.rows]))
+            return torch.stack(expert.marginal(points))
+
+        each = [torch.stack([marginal(e) for e in row], -1) for row in self._single.values()]
+        stacked = torch.stack(each)
         both = stacked.double().numpy()
         return both[:, 0], both[:, 1]
 

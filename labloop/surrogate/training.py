@@ -12,6 +12,8 @@ from labloop.surrogate.network import Kind, Network, initial_network
 from labloop.surrogate.threads import one_thread
 
 FEW_NETS = 16
+# A history of tens of thousands of rows is learned in fewer passes, not in hours.
+MOST_STEPS = 6000
 Progress = Callable[[int, int], None]
 
 
@@ -97,15 +99,16 @@ def train(
         list(weights.values()), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True
     )
     steps = len(_batches(draws, recipe.batch, torch.Generator()))
+    epochs = max(1, min(recipe.epochs, MOST_STEPS // steps))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.rate, total_steps=recipe.epochs * steps
+        optimizer, max_lr=recipe.rate, total_steps=epochs * steps
     )
-    for epoch in range(recipe.epochs):
+    for epoch in range(epochs):
         with one_thread(when=nets <= FEW_NETS):
             for rows in _batches(draws + offset, recipe.batch, generator):
                 optimizer.zero_grad(set_to_none=True)
                 masked_loss(net(flat_x[rows]), flat_y[rows]).backward()
                 optimizer.step()
                 schedule.step()
-        progress(epoch + 1, recipe.epochs)
+        progress(epoch + 1, epochs)
     return net.having({name: w.detach() for name, w in weights.items()})

@@ -11,14 +11,9 @@ from torch import Tensor
 
 from labloop.errors import RefusedError
 from labloop.surrogate.experts import Expert, TunedEnsemble, calibrated_ensemble, plain_ensemble
-from labloop.surrogate.gp import (
-    OUTPUT_LAYER,
-    OWN_ROWS,
-    RESIDUAL_GP,
-    GaussianProcess,
-    fit_process,
-)
+from labloop.surrogate.gp import GaussianProcess, fit_process
 from labloop.surrogate.guard import log_density, vote
+from labloop.surrogate.kernels import OUTPUT_LAYER, OWN_ROWS, RESIDUAL_GP
 from labloop.surrogate.model import Surrogate
 from labloop.surrogate.network import Network
 from labloop.surrogate.points import Describer, Points

@@ -200,11 +200,12 @@ def _out_of_fold(
     z = torch.as_tensor(np.stack(outputs), dtype=torch.float32)
     net = train(x, z, torch.cat(draws), recipe=recipe, layers=layers, seed=seed, progress=progress)
     predicted = np.empty_like(Y)
-    with torch.no_grad():
-        by_net = net(x.repeat_interleave(members, dim=0))
-    mean = by_net.reshape(count, members, *Y.shape).mean(1).double().numpy()
     for number in range(count):
         held = fold == number
+        own = slice(number * members, (number + 1) * members)
+        nets = net.having({name: weight[own] for name, weight in net.tensors().items()})
+        with torch.no_grad():
+            mean = nets(x[number, torch.as_tensor(held)]).mean(0).double().numpy()
         level, scale = scales[number].level[source[held]], scales[number].scale[source[held]]
-        predicted[held] = mean[number][held] * scale + level
+        predicted[held] = mean * scale + level
     return predicted

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from labloop.surrogate.gp import (
+from labloop.surrogate.gp import fit_process
+from labloop.surrogate.kernels import (
     OUTPUT_LAYER,
     OWN_ROWS,
     RESIDUAL_GP,
     TRUST_VARIANCE,
     covariance,
-    fit_process,
     noise_of,
 )
 from labloop.surrogate.points import Points
