@@ -194,7 +194,8 @@ def _experts_of_channels(weights: Tensor, generator: torch.Generator) -> Tensor:
     """Return (channels, responses) experts, each as often as its share of the response says."""
     even = (torch.arange(CHANNELS, dtype=weights.dtype) + 0.5) / CHANNELS
     steps = weights.cumsum(dim=0)
-    experts = torch.searchsorted(steps.T.contiguous(), even.expand(weights.shape[1], -1))
+    even = even.expand(weights.shape[1], -1).contiguous()
+    experts = torch.searchsorted(steps.T.contiguous(), even)
     order = torch.randperm(CHANNELS, generator=generator)
     return experts.clamp_max(len(weights) - 1).T[order]
 
@@ -277,6 +278,9 @@ def merit(goals: Goals, Y: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     scalarise = Scalarisations.of(goals, known, CHANNELS, generator)
     scalars = scalarise(known.expand(CHANNELS, *known.shape)).mean(dim=0)
+    if known.shape[1] > 1:  # below the reference all scalars are zero; the worst objective decides
+        worst = ((known - scalarise.reference) / scalarise.scale).amin(dim=1)
+        scalars = torch.where(worst < 0, worst, scalars)
     spread = scalars.max() - scalars.min() + 1.0
     rank[complete] = torch.where(goals.met(Y[complete]), scalars, scalars - spread)
     return rank

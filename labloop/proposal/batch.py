@@ -49,6 +49,7 @@ _DIRECTIONS = 16
 _INCUMBENTS = 64
 _SPREAD_TRIES = 10
 _CLUSTERED = 5_000
+_LEFTOVERS = 10_000
 
 Progress = Callable[[str, int, int], None]
 
@@ -120,6 +121,8 @@ def choose(
         progress: Called with a stage's name, what is done and the total.
     """
     rng = np.random.default_rng(seed)
+    if listed is not None:
+        listed = listed[space.satisfied(listed)]
     taken = space.encode_concentrations(np.concatenate([known.measured, known.pending]))
     first_plate = not len(known.measured)
     share = settings.seats.latin_hypercube
@@ -131,7 +134,7 @@ def choose(
     levels = [filling]
     origin = [LATIN_HYPERCUBE if listed is None else LISTED] * len(filling)
     acquisition = [np.nan] * len(filling)
-    if surrogate is not None and len(filling) < count:
+    if surrogate is not None and len(filling) < count and (listed is None or len(listed)):
         taken = np.concatenate([taken, space.encode(filling)])
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         incumbents = space.encode_concentrations(known.measured)
@@ -144,7 +147,8 @@ def choose(
         pool = pool.take(np.flatnonzero(_free(space, pool.levels, taken, listed)))
         pool = _shortened(space, pool, listed)
         pending = space.encode_concentrations(known.pending)
-        earlier = np.concatenate([incumbents, pending, space.encode(filling)])
+        seated = space.encode(filling[:0] if first_plate else filling)  # else incumbents already
+        earlier = np.concatenate([incumbents, pending, seated])
         progress("choosing the plate", 0, 1)
         seats = round(settings.seats.mixing * count) if listed is None else 0
         picks, gains = _greedy_seats(
@@ -154,7 +158,9 @@ def choose(
         origin += list(pool.origin[picks])
         acquisition += gains
         progress("choosing the plate", 1, 1)
-    return Chosen(np.concatenate(levels), np.array(origin), np.array(acquisition))
+    return Chosen(
+        np.concatenate(levels), np.array(origin, dtype="U32"), np.array(acquisition, dtype=float)
+    )
 
 
 def space_filling(
@@ -186,8 +192,22 @@ def space_filling(
         distinct = thinned(space, Pool(fresh, np.full(len(fresh), ""), none), count)
         found = np.concatenate([found, distinct.levels])
         if len(found) >= count:
-            break
-    return found[:count]
+            return found[:count]
+    return np.concatenate([found, _leftovers(space, count - len(found), taken, found, rng)])
+
+
+def _leftovers(
+    space: FormulaSpace,
+    count: int,
+    taken: Floats,
+    found: LevelNumbers,
+    rng: np.random.Generator,
+) -> LevelNumbers:
+    """Return up to `count` new formulas of a space that has hardly any left."""
+    some = np.unique(space.sample(_LEFTOVERS, rng), axis=0)
+    some = rng.permutation(some[~near(space, some, np.concatenate([taken, space.encode(found)]))])
+    none = np.zeros(len(some))
+    return thinned(space, Pool(some, np.full(len(some), ""), none), count).levels
 
 
 def _representatives(

@@ -47,26 +47,28 @@ class Goals:
                 return math.log(value) if value > 0 else -math.inf
             return value
 
+        def tensor(numbers: list[float]) -> Tensor:
+            # a bound in single precision would not hold for a value that lies exactly on it
+            return torch.tensor(numbers, dtype=torch.float64)
+
         wanted = [(j, r) for j, r in enumerate(responses) if r.is_objective]
         at_least = [r.bound if r.goal == "at_least" else None for r in responses]
         at_most = [r.bound if r.goal == "at_most" else None for r in responses]
-        sign = torch.tensor([1.0 if r.goal == "maximize" else -1.0 for _, r in wanted])
+        sign = tensor([1.0 if r.goal == "maximize" else -1.0 for _, r in wanted])
         target = [number(r, r.bound if r.goal == "near" else None, math.nan) for _, r in wanted]
-        reference = torch.tensor([number(r, r.reference, math.nan) for _, r in wanted])
-        near = torch.tensor(target)
+        reference = tensor([number(r, r.reference, math.nan) for _, r in wanted])
+        near = tensor(target)
         distance = torch.where(near.isnan(), reference, (reference - near).abs())
         return cls(
-            objective=torch.tensor([j for j, _ in wanted]),
+            objective=torch.tensor([j for j, _ in wanted], dtype=torch.long),
             sign=sign,
             target=near,
-            weight=torch.tensor([r.weight for _, r in wanted]),
+            weight=tensor([r.weight for _, r in wanted]),
             reference=sign * distance,
-            lower=torch.tensor(
+            lower=tensor(
                 [number(r, b, -math.inf) for r, b in zip(responses, at_least, strict=True)]
             ),
-            upper=torch.tensor(
-                [number(r, b, math.inf) for r, b in zip(responses, at_most, strict=True)]
-            ),
+            upper=tensor([number(r, b, math.inf) for r, b in zip(responses, at_most, strict=True)]),
         )
 
     @property

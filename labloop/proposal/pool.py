@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,12 @@ import numpy.typing as npt
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
 NEAR = 0.02  # formulas that differ by less than this share of every component's range are the same
+
+_BELOW = NEAR * (1 - 1e-9)
 
 ScoreLevels = Callable[[LevelNumbers], Floats]
 
@@ -68,27 +74,37 @@ def best_of(chunks: Iterable[LevelNumbers], origin: str, score: ScoreLevels, kee
         if not len(levels):
             continue
         chunk = Pool(levels, np.full(len(levels), origin, dtype="U32"), score(levels))
-        if len(chunk) > 4 * keep:
-            chunk = chunk.take(np.argpartition(-chunk.score, 4 * keep)[: 4 * keep])
-        kept = (Pool.joined([kept, chunk]) if kept is not None else chunk).top(keep)
+        best = _best_rows(chunk, keep)
+        kept = (Pool.joined([kept, best]) if kept is not None else best).top(keep)
     if kept is None:
         none = np.empty((0, 0), dtype=np.uint16)
         return Pool(none, np.empty(0, dtype="U32"), np.empty(0))
     return kept
 
 
+def _best_rows(chunk: Pool, keep: int) -> Pool:
+    """Return the `keep` best distinct candidates of a chunk, without sorting it where possible."""
+    if len(chunk) > 4 * keep:
+        few = chunk.take(np.argpartition(-chunk.score, 4 * keep)[: 4 * keep]).top(keep)
+        if len(few) == keep:  # else the best are copies of few formulas
+            return few
+    return chunk.top(keep)
+
+
 def near(space: FormulaSpace, levels: LevelNumbers, others: Floats) -> npt.NDArray[np.bool_]:
     """Return (n,) whether each formula is nearly one of (m, columns) encoded ones."""
-    codes = space.encode(levels)
-    found = np.zeros(len(codes), dtype=bool)
-    for other in others:
-        found |= (np.abs(codes - other) < NEAR).all(axis=1)
-    return found
+    if not len(levels) or not len(others):
+        return np.zeros(len(levels), dtype=bool)
+    distance, _ = _tree(others).query(space.encode(levels), p=np.inf, distance_upper_bound=_BELOW)
+    return np.isfinite(distance)
 
 
 def thinned(space: FormulaSpace, pool: Pool, count: int) -> Pool:
     """Return up to `count` candidates, best first, of which no two are nearly the same."""
+    if not len(pool):
+        return pool
     codes = space.encode(pool.levels)
+    tree = _tree(codes)
     open_ = np.ones(len(pool), dtype=bool)
     rows: list[int] = []
     for row in np.argsort(-pool.score, kind="stable"):
@@ -97,5 +113,12 @@ def thinned(space: FormulaSpace, pool: Pool, count: int) -> Pool:
         rows.append(int(row))
         if len(rows) == count:
             break
-        open_ &= (np.abs(codes - codes[row]) >= NEAR).any(axis=1)
+        open_[tree.query_ball_point(codes[row], _BELOW, p=np.inf)] = False
     return pool.take(np.array(rows, dtype=np.int64))
+
+
+def _tree(codes: Floats) -> cKDTree:
+    """Return an index of encoded formulas; one look-up is far faster than comparing with all."""
+    from scipy.spatial import cKDTree
+
+    return cKDTree(codes)
