@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from labloop.errors import LabloopError, did_you_mean
-from labloop.terminal import progress_shown, records, say, show_frame, show_json
+from labloop.terminal import progress_shown, records, say, show_frame, show_json, speak_utf8
 
 if TYPE_CHECKING:
     from labloop.campaign import Campaign
@@ -50,6 +50,7 @@ def main() -> None:
 
     CAMPAIGN is a campaign's folder, or its name below campaigns/.
     """
+    speak_utf8()
 
 
 def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -61,6 +62,7 @@ def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+_SEED = click.IntRange(0, 2**32 - 1)
 _campaign = click.argument("campaign")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
@@ -115,7 +117,7 @@ def _read_as(
 
 @main.command()
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(1, 20))
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", default=1, show_default=True, type=_SEED)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where to; a temporary folder if left out."
 )
@@ -189,7 +191,7 @@ def history(
 @main.command()
 @_campaign
 @click.option("--folds", default=10, show_default=True, type=click.IntRange(0, 100))
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, type=_SEED)
 @_json
 def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
     """Train the network on the history, and say by cross-validation how well it predicts."""
@@ -219,7 +221,7 @@ def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
 @main.command()
 @_campaign
 @click.option("--formulas", type=click.IntRange(min=1), help="Distinct formulas of the round.")
-@click.option("--seed", type=click.IntRange(min=0), help="Makes the round repeatable.")
+@click.option("--seed", type=_SEED, help="Makes the round repeatable.")
 @click.option("--candidates", type=click.Path(path_type=Path), help="File of the only candidates.")
 @_dry_run
 @_json
@@ -389,6 +391,7 @@ def _tell(recorded: Recorded, where: str, dry_run: bool, as_json: bool) -> None:
                 "without_value": recorded.without_value,
                 "absent": recorded.absent,
                 "ignored": recorded.ignored,
+                "filled": recorded.filled,
                 "stored": not dry_run,
             }
         )
@@ -400,5 +403,7 @@ def _tell(recorded: Recorded, where: str, dry_run: bool, as_json: bool) -> None:
         say(f"{recorded.without_value} of them have no value (missing, below or above the range).")
     if recorded.absent:
         say(f"Nothing was said of: {', '.join(recorded.absent)}.")
+    if recorded.filled:
+        say(f"Taken at their fixed value: {', '.join(recorded.filled)}.")
     if recorded.ignored:
         say(f"Columns not used: {', '.join(recorded.ignored)}.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +19,23 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 
+def speak_utf8() -> None:
+    """Let every name be printed: UTF-8 into files and pipes, replacements on an older terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
+
+
 def say(text: str) -> None:
     """Write prose to standard error."""
     click.echo(text, err=True)
 
 
 def show_json(value: object) -> None:
-    """Write JSON to standard output; NaN becomes null."""
+    """Write JSON to standard output; NaN and infinity become null."""
     click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=2))
 
 
@@ -34,6 +46,8 @@ def _finite(value: Any) -> Any:
         return [_finite(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if value is None or value != value:
         return None
     return value if isinstance(value, str | int | float | bool) else str(value)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
+LARGEST_SEED = 2**32 - 1
+
 
 def silent(stage: str, done: int, total: int) -> None:
     """Report nothing; the default where nobody watches."""
@@ -163,6 +165,7 @@ class Campaign:
         """
         from labloop.campaign import learning
 
+        _check_seed(seed)
         known_event = store.last_event(self.store)
         pretraining = learning.pretrain(
             self.store, self.definition, self.space, known_event, folds, seed, progress
@@ -224,6 +227,8 @@ class Campaign:
         """
         from labloop.campaign import proposing
 
+        if seed is not None:
+            _check_seed(seed)
         known_event = store.last_event(self.store)
         proposed = proposing.propose(
             self.store, self.definition, self.space, known_event, formulas, seed, candidates,
@@ -347,6 +352,25 @@ class Campaign:
 
         return learning.best(self.store, self.definition, top)
 
+    def report(
+        self,
+        out: str | Path,
+        round: int | None = None,  # noqa: A002
+    ) -> Path:
+        """Write a round's report: one HTML file that opens anywhere, without a network.
+
+        Args:
+            out: The file; replaced whole or not at all.
+            round: Its number; None for the latest.
+
+        Raises:
+            RefusedError: There is no such round, or the file cannot be written.
+        """
+        from labloop.campaign import reporting
+
+        number = self._latest_round() if round is None else round
+        return reporting.report(self.store, self.definition, self.folder, number, Path(out))
+
     def backup(self, target: str | Path) -> None:
         """Copy the database whole to a new file, while others may read and write.
 
@@ -365,6 +389,9 @@ class Campaign:
 
     def _use_definition(self, writing: Writing) -> int:
         """Store the definition as it is now, if it is new, and return its id."""
+        from labloop.campaign.knowledge import refuse_other_units
+
+        refuse_other_units(writing.store, self.definition)
         return store.use_definition(
             writing,
             self.text,
@@ -380,6 +407,11 @@ def _definition_text(definition: Definition | Mapping[str, Any] | str | Path) ->
     if not isinstance(definition, Definition):
         definition = parse(definition)
     return definition.to_toml()
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed <= LARGEST_SEED:
+        raise RefusedError(f"A seed is a whole number from 0 to {LARGEST_SEED} (got {seed}).")
 
 
 def _space_of(definition: Definition) -> FormulaSpace:

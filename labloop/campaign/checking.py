@@ -117,6 +117,8 @@ def _reach(component: Component, table: LevelTable) -> tuple[float, float]:
     else:
         wanted = np.linspace(component.low, component.high, 1001)
     positive = wanted[wanted > 0]
+    if not len(positive):
+        return 1.0, 0.0
     error = np.abs(table.concentration[table.nearest(positive)] / positive - 1)
     good = error <= _GOOD
     return float(good.mean()), float(error[good].max()) if good.any() else np.nan

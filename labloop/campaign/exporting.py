@@ -52,11 +52,12 @@ def _recipes(
     dispenses: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return what each formula is made of, read back from the dispenses of its first well."""
-    names = definition.component_names
     controls = control_names(opened, number)
     filled = layout[layout["role"] != "empty"].drop_duplicates("formula")
     ids = [controls.get(formula, formula) for formula in filled["formula"]]
-    achieved = amounts_frame(opened, ids, names).set_axis(filled["formula"].to_list(), axis=0)
+    achieved = amounts_frame(opened, ids, definition.components).set_axis(
+        filled["formula"].to_list(), axis=0
+    )
     recipes = achieved.astype(object).rename_axis(index="formula").reset_index()
     recipes = recipes.melt(id_vars="formula", var_name="component", value_name="achieved")
     recipes["target"] = recipes["achieved"]

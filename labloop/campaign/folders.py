@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from pathlib import Path
 
-from labloop.definition import parse, read_text
-from labloop.errors import RefusedError, did_you_mean
+from labloop.definition import Definition, parse, read_text
+from labloop.errors import DefinitionError, RefusedError, did_you_mean
 
 HOME = "campaigns"
 _FORBIDDEN = frozenset('<>:"|?*')
@@ -61,6 +62,9 @@ def create_folder(folder: str | Path, text: str) -> Path:
         beside.replace(toml)
     except OSError as error:
         raise RefusedError(f'"{folder}" cannot be written to ({error.strerror}).') from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
     return folder
 
 
@@ -84,12 +88,24 @@ def start(folder: Path, like_name: str) -> Path:
     from labloop.store import create_store
 
     text = read_text(like(like_name))
-    parse(text, where=f'The definition "{like_name}"')
-    name = json.dumps(folder.name, ensure_ascii=False)
-    text = re.sub(r"(?m)^name *=.*$", lambda _: f"name = {name}", text, count=1)
-    create_folder(folder, text)
+    definition = parse(text, where=f'The definition "{like_name}"')
+    create_folder(folder, _renamed(text, definition, folder.name))
     create_store(folder / "campaign.db").close()
     return folder
+
+
+def _renamed(text: str, definition: Definition, name: str) -> str:
+    """Return the text of a definition with another name and all its comments.
+
+    A text that is not written as usual loses its comments rather than keep the old name.
+    """
+    quoted = json.dumps(name, ensure_ascii=False)
+    wanted = definition.model_copy(update={"name": name})
+    text = re.sub(r"(?m)^name *=.*$", lambda _: f"name = {quoted}", text, count=1)
+    with contextlib.suppress(DefinitionError):
+        if parse(text) == wanted:
+            return text
+    return wanted.to_toml()
 
 
 def ready_made() -> dict[str, Path]:

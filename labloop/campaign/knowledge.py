@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from labloop import store
-from labloop.definition import Component, Response
+from labloop.definition import Component, Definition, Response
+from labloop.errors import RefusedError
 from labloop.noise import Observations, observations
 from labloop.store import NOW, Store
 
@@ -45,6 +46,22 @@ class Observed:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def refuse_other_units(opened: Store, definition: Definition) -> None:
+    """Raise RefusedError where a name has another unit than its stored numbers are in."""
+    for what, known, now in (
+        ("component", store.read_components(opened), definition.components),
+        ("response", store.read_responses(opened), definition.responses),
+    ):
+        for each in now:
+            unit = known.get(each.name, each.unit)
+            if unit != each.unit:
+                raise RefusedError(
+                    f'The {what} "{each.name}" was in {unit or "no unit"} until now and cannot be '
+                    f"in {each.unit or 'no unit'}; put the old unit back, or give the {what} "
+                    "another name."
+                )
 
 
 def own(
@@ -128,12 +145,15 @@ def _as_wells(
 def as_concentrations(
     rows: Sequence[Sequence[float | str | None]], components: Sequence[Component]
 ) -> Floats:
-    """Return stored amounts as numbers: choices by number, -1 for an unknown one, none as zero."""
+    """Return stored amounts as numbers.
+
+    No amount is a concentration of zero; choices are numbers, -1 where there is none or one that
+    the definition does not have.
+    """
     matrix = np.zeros((len(rows), len(components)))
     for j, component in enumerate(components):
-        numbers: dict[float | str | None, float] = {None: 0.0}
         if component.choices is not None:
-            numbers |= {choice: float(k) for k, choice in enumerate(component.choices)}
+            numbers: dict[object, float] = {c: float(k) for k, c in enumerate(component.choices)}
             matrix[:, j] = [numbers.get(row[j], -1.0) for row in rows]
         else:
             matrix[:, j] = [float(row[j] or 0.0) for row in rows]

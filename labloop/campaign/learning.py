@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labloop import store
-from labloop.campaign.knowledge import Floats, Observed, Scale, history, own
+from labloop.campaign.knowledge import (
+    Floats,
+    Observed,
+    Scale,
+    history,
+    own,
+    refuse_other_units,
+)
 from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.space import FormulaSpace
@@ -55,12 +62,14 @@ class Pretraining:
         return weights, {"network": network, "subject": self.subject, "scores": finite}
 
 
-def subject_of(definition: Definition) -> dict[str, Any]:
+def subject_of(definition: Definition, space: FormulaSpace) -> dict[str, Any]:
     """Return what of a definition a pretrained network depends on.
 
     A network reads components scaled to their ranges and predicts responses on the model's scale:
-    where any of this changes it has to be trained again.
+    where any of this changes it has to be trained again. The scale of a logarithmic range that
+    begins at zero, and of a fixed component, follows from what the stocks can make.
     """
+    scales = space.encode_concentrations(np.ones((1, len(definition.components))))
     components = [
         [c.name, c.unit, c.low, c.high, c.scale, c.fixed, list(c.choices or ())]
         for c in definition.components
@@ -68,6 +77,7 @@ def subject_of(definition: Definition) -> dict[str, Any]:
     responses = [[r.name, r.unit, r.transform] for r in definition.responses]
     return {
         "components": components,
+        "scales": [float(f"{place:.9g}") for place in scales[0]],
         "responses": responses,
         "surrogate": definition.surrogate.model_dump(),
     }
@@ -88,6 +98,9 @@ def pretrain(
     from labloop import surrogate
     from labloop.surrogate.training import PLAIN, RESIDUAL
 
+    refuse_other_units(opened, definition)
+    if folds == 1 or folds < 0:
+        raise RefusedError(f"Cross-validation takes 2 folds or more, or 0 for none (got {folds}).")
     known = history(opened, definition.components, definition.responses, known_event)
     if not len(known):
         raise RefusedError(
@@ -124,7 +137,7 @@ def pretrain(
         rows=len(known),
         sources=len(np.unique(known.source)),
         pretrained=pretrained,
-        subject=subject_of(definition),
+        subject=subject_of(definition, space),
     )
 
 
@@ -179,13 +192,11 @@ class Learned:
         """Return the predictions as a frame; see `Campaign.predict`."""
         import pandas as pd
 
-        names = self.definition.response_names
+        moments = dict(zip(("mean", "sd", "sem"), self.moments(concentrations), strict=True))
         columns = {
             f"{name}_{kind}": values[:, j]
-            for j, name in enumerate(names)
-            for kind, values in zip(
-                ("mean", "sd", "sem"), self.moments(concentrations), strict=True
-            )
+            for j, name in enumerate(self.definition.response_names)
+            for kind, values in moments.items()
         }
         return pd.DataFrame(columns, index=index)
 
@@ -209,11 +220,12 @@ def learn(
     Raises:
         RefusedError: The history was not learned yet, or was learned for another definition.
     """
+    refuse_other_units(opened, definition)
     components, responses = definition.components, definition.responses
     mine = own(opened, components, responses, known_event)
     past = history(opened, components, responses, known_event)
     scale = Scale.of(responses, np.concatenate([past.means, mine.means]))
-    pretrained, model = _pretrained(opened, definition, known_event, bool(len(past)))
+    pretrained, model = _pretrained(opened, definition, space, known_event, bool(len(past)))
     fitted = None
     if pretrained is not None or len(mine):
         from labloop.surrogate import fit
@@ -238,7 +250,11 @@ def _nothing(stage: str, done: int, total: int) -> None:
 
 
 def _pretrained(
-    opened: Store, definition: Definition, known_event: int, has_history: bool
+    opened: Store,
+    definition: Definition,
+    space: FormulaSpace,
+    known_event: int,
+    has_history: bool,
 ) -> tuple[Pretrained | None, int | None]:
     """Return the network to transfer and its id, None and None without history."""
     if not has_history:
@@ -247,7 +263,7 @@ def _pretrained(
     if model is None or model.known_event < store.last_history_event(opened, up_to=known_event):
         what = "has not been learned" if model is None else "has grown since it was learned"
         raise RefusedError(f"The history {what}; run `labloop pretrain` first.")
-    if model.metadata["subject"] != subject_of(definition):
+    if model.metadata["subject"] != subject_of(definition, space):
         raise RefusedError(
             "The components, responses or [surrogate] settings have changed since the history was "
             "learned; run `labloop pretrain` again."
@@ -263,10 +279,13 @@ def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:
 
     from labloop.campaign.rounds import amounts_frame
 
+    refuse_other_units(opened, definition)
     known = own(opened, definition.components, definition.responses)
-    order = np.argsort(-merits(definition, known), kind="stable")[:top]
+    merit = merits(definition, known)
+    order = np.argsort(-merit, kind="stable")
+    order = order[np.isfinite(merit[order])][:top]
     ids = known.ids[order].tolist()
-    frame = amounts_frame(opened, ids, definition.component_names)
+    frame = amounts_frame(opened, ids, definition.components)
     origins = {
         p.formula: (r.number, p.origin)
         for r in store.read_rounds(opened)

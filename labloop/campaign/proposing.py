@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 _PERFORMERS = 24
 _LISTED_TOLERANCE = 0.02
+MOST_FORMULAS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +60,9 @@ def propose(
     progress: Progress,
 ) -> Proposed:
     """Choose, lay out and plan the next round from what was known after an event."""
-    if formulas is not None and formulas < 1:
-        raise RefusedError(f"A round needs at least 1 formula (got {formulas}).")
-    count = formulas or definition.proposal.formulas
+    count = definition.proposal.formulas if formulas is None else formulas
+    if not 1 <= count <= MOST_FORMULAS:
+        raise RefusedError(f"A round has 1 to {MOST_FORMULAS} formulas (got {count}).")
     seed = _next_number(opened, known_event) if seed is None else seed
     listed, labels = _listed(definition, space, candidates, seed)
     learned = learn(opened, definition, space, known_event, progress)
@@ -113,9 +114,7 @@ def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
     labels = proposed.labels
     settings: dict[str, object] = {"formulas": len(ids), "notes": list(proposed.notes)}
     if labels is not None:
-        settings["labels"] = (
-            "int" if all(isinstance(x, int | np.integer) for x in labels) else "text"
-        )
+        settings["labels"] = _kind_of(labels)
     return store.add_round(
         writing,
         seed=proposed.seed,
@@ -159,6 +158,14 @@ def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
             )
         ],
     )
+
+
+def _kind_of(labels: Sequence[object]) -> str:
+    """Return what the labels, stored as text, are to be read back as."""
+    for kind, types in (("int", (int, np.integer)), ("float", (float, np.floating))):
+        if all(isinstance(label, types) and not isinstance(label, bool) for label in labels):
+            return kind
+    return "text"
 
 
 def _rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -218,10 +225,12 @@ def _choose(
     from labloop.proposal.goals import Goals
 
     definition, space = learned.definition, learned.space
+    wanted = [j for j, each in enumerate(definition.responses) if each.goal != "observe"]
+    surrogate = learned.surrogate
     return choose(
         space,
-        learned.surrogate,
-        Goals.of(definition.responses),
+        None if surrogate is None else surrogate.subset_output(wanted),
+        Goals.of([definition.responses[j] for j in wanted]),
         _known(opened, learned, known_event),
         definition.proposal,
         count,
@@ -235,17 +244,27 @@ def _known(opened: Store, learned: Learned, known_event: int) -> Known:
     from labloop.proposal.batch import Known
 
     definition, space = learned.definition, learned.space
-    pending = store.pending_formulas(opened, up_to=known_event)
     formulas = store.campaign_formulas(opened, definition.component_names, up_to=known_event)
     row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
-    waiting = as_concentrations([row_of[formula] for formula in pending], space.components)
+    waiting = [row_of[formula] for formula in _without_value(opened, learned.own, known_event)]
     possible = (learned.own.concentrations >= 0).all(axis=1)
     return Known(
         measured=learned.own.concentrations[possible],
         utility=merits(definition, learned.own)[possible],
-        pending=waiting,
+        pending=as_concentrations(waiting, space.components),
         performers=_performers(definition, learned.history),
     )
+
+
+def _without_value(opened: Store, known: Observed, known_event: int) -> list[int]:
+    """Return the formulas that may not come again although the surrogate learns nothing of them.
+
+    They wait for their results, or were measured without a value (out of range, missing).
+    """
+    measured = store.campaign_measurements(opened, up_to=known_event)
+    formulas = {m.formula for m in measured if m.formula is not None}
+    formulas |= set(store.pending_formulas(opened, up_to=known_event))
+    return sorted(formulas - set(known.ids.tolist()))
 
 
 def _performers(definition: Definition, past: Observed) -> Floats:
@@ -258,7 +277,8 @@ def _performers(definition: Definition, past: Observed) -> Floats:
             past.standard_errors[rows], past.wells[rows], past.replicate_sd,
         )  # fmt: skip
         merit = merits(definition, part)
-        rank[rows] = np.argsort(np.argsort(merit, kind="stable")) / max(len(rows) - 1, 1)
+        place = np.argsort(np.argsort(merit, kind="stable")) / max(len(rows) - 1, 1)
+        rank[rows] = np.where(np.isfinite(merit), place, -np.inf)
     rank[(past.concentrations < 0).any(axis=1)] = -np.inf
     order = np.argsort(-rank, kind="stable")
     best = order[np.isfinite(rank[order])][:_PERFORMERS]
@@ -280,16 +300,20 @@ def _listed(
     if candidates is None:
         return None, None
     concentrations, index = recording.read_formulas(definition, candidates)
-    levels, holds = space.mend(space.nearest(concentrations), np.random.default_rng(seed))
-    off = np.abs(space.encode(levels) - space.encode_concentrations(concentrations))
-    reached = np.all(off <= _LISTED_TOLERANCE, axis=1)
+    wanted = space.encode_concentrations(concentrations)
+    nearest = space.nearest(concentrations)
+    levels, holds = space.mend(nearest, np.random.default_rng(seed))
+    off = np.abs(space.encode(nearest) - wanted)
+    moved = np.abs(space.encode(levels) - wanted)
+    made = np.all(off <= _LISTED_TOLERANCE, axis=1)
+    holds = holds & np.all(moved <= _LISTED_TOLERANCE, axis=1)
     problems = []
-    for row in np.flatnonzero(~(holds & reached)).tolist():
-        column = int(np.argmax(off[row]))
-        name = space.names[int(space.component_of_column[column])]
-        why = "cannot be made from the stocks and levels" if holds[row] else "breaks a constraint"
-        detail = f", nearest in {name}" if not reached[row] else ""
-        problems.append(f"candidate {index[row]}: {why}{detail}; leave it out or change it")
+    for row in np.flatnonzero(~(made & holds)).tolist():
+        name = space.names[int(space.component_of_column[int(np.argmax(off[row]))])]
+        why = f"its {name} is out of reach of the range, the levels or the stocks"
+        if made[row]:
+            why = f"it breaks {' and '.join(space.broken(nearest[row : row + 1]))}"
+        problems.append(f"candidate {index[row]}: {why}; leave it out or change it")
     if problems:
         raise RejectedError(
             f"{len(problems)} of {len(levels)} candidates were rejected; nothing was changed:",

@@ -11,12 +11,13 @@ import numpy as np
 
 from labloop import store
 from labloop.campaign.knowledge import Floats, as_amounts
+from labloop.campaign.matching import refuse_other_formulas, results_of_round
 from labloop.campaign.rounds import control_names, read_layout
 from labloop.definition import Definition
 from labloop.errors import RefusedError
-from labloop.store import Result, Writing
+from labloop.store import Correction, Result, Writing
 from labloop.tables import HistoryRows, MeasuredRows, Table, read_history, read_results, read_table
-from labloop.tables.columns import match_columns, names_without_header
+from labloop.tables.columns import fold, match_columns, names_without_header
 from labloop.tables.history import read_concentrations
 from labloop.tables.numbers import Readings
 
@@ -36,6 +37,7 @@ class Recorded:
         without_value: How many of them have a status instead of a value.
         absent: Wells or formulas of the round that the table says nothing of.
         ignored: Columns that were not used.
+        filled: Components without a column, taken at their fixed value.
     """
 
     source: str
@@ -45,6 +47,7 @@ class Recorded:
     without_value: int
     absent: tuple[str, ...]
     ignored: tuple[str, ...]
+    filled: tuple[str, ...]
 
 
 def open_table(
@@ -86,13 +89,35 @@ def read_formulas(
 
     read = open_table(definition, table, **reading)
     match, problems = match_columns(
-        read, definition.components, definition.responses, columns=columns, ignore=ignore
+        read,
+        definition.components,
+        definition.responses,
+        columns=columns,
+        ignore={*ignore, *_not_of_formulas(definition, table, read)},
     )
     concentrations, _, more = read_concentrations(read, match, definition.components)
     if problems + more:
         read.reject(problems + more)
     index = table.index if isinstance(table, pd.DataFrame) else pd.Index(read.rows, name="row")
     return concentrations, index
+
+
+def _not_of_formulas(
+    definition: Definition, table: pd.DataFrame | str | Path, read: Table
+) -> set[str]:
+    """Return the columns of a table of formulas that say what labloop itself said of them.
+
+    So what `Round.formulas` and `Campaign.best` return can be handed in again; a frame's index is
+    its rows' labels, whatever its name.
+    """
+    told = {"acquisition", "candidate"} | {
+        f"{name}_{kind}"
+        for name in definition.response_names
+        for kind in ("mean", "sd", "sem", "wells")
+    }
+    if not isinstance(table, str | Path):
+        told |= {str(name).strip() for name in table.index.names} - set(definition.component_names)
+    return told & set(read.names)
 
 
 def add_history(
@@ -109,10 +134,11 @@ def add_history(
     if not source.strip():
         raise RefusedError("A source needs a name, such as the cell line's.")
     read = open_table(definition, table, **reading)
+    file = store.add_file(writing, read.sha256, read.source, "history")
     rows = read_history(
         read, definition.components, definition.responses, columns=columns, ignore=ignore
     )
-    return _add(writing, definition, rows, source=source, kind="history")
+    return _add(writing, definition, rows, file, source=source.strip())
 
 
 def record(
@@ -127,8 +153,10 @@ def record(
 ) -> Recorded:
     """Store measured results; see `Campaign.record`."""
     read = open_table(definition, table, **reading)
+    file = store.add_file(writing, read.sha256, read.source, "results")
+    ignore = tuple(ignore)
     if number is None:
-        number = _waiting_round(writing, read, columns or {})
+        number = _waiting_round(writing, read, columns or {}, ignore)
     layout = None if number is None else _layout(writing, number)
     rows = read_results(
         read,
@@ -139,14 +167,28 @@ def record(
         ignore=ignore,
     )
     if rows.key == "composition":
-        return _add(writing, definition, rows, source=None, kind="results")
+        if number is not None:
+            read.reject(
+                [
+                    f'{read.title}: no column "well" or "formula" says which results are those of '
+                    f"round {number}; add one, or leave --round out to record formulas of the "
+                    "lab's own"
+                ]
+            )
+        return _add(writing, definition, rows, file, source=None)
     assert number is not None
-    return _add_to_round(writing, definition, rows, number)
+    match, _ = match_columns(
+        read, definition.components, definition.responses, columns=columns, ignore=ignore
+    )
+    refuse_other_formulas(writing, definition, read, match, rows, number)
+    return _add_to_round(writing, definition, rows, number, file)
 
 
-def _waiting_round(writing: Writing, table: Table, columns: Mapping[str, str]) -> int | None:
+def _waiting_round(
+    writing: Writing, table: Table, columns: Mapping[str, str], ignore: Sequence[str]
+) -> int | None:
     """Return the one round that waits for results, if the table can belong to a round."""
-    names = {columns.get(name, name).casefold() for name in table.names}
+    names = {fold(columns.get(name, name)) for name in table.names if name not in ignore}
     if not names & {"well", "formula"}:
         return None
     known = store.read_rounds(writing.store)
@@ -157,7 +199,8 @@ def _waiting_round(writing: Writing, table: Table, columns: Mapping[str, str]) -
     if not waiting and known:
         raise RefusedError(
             f"No round waits for results: round {known[-1].number} is {known[-1].state}; say which "
-            "round with --round, or give the components' columns instead of wells."
+            "round with --round, or, for formulas of the lab's own, give the components' columns "
+            "and leave out wells and formulas with --ignore."
         )
     return waiting[0] if waiting else None
 
@@ -175,9 +218,9 @@ def _add(
     writing: Writing,
     definition: Definition,
     rows: HistoryRows | MeasuredRows,
+    file: int,
     *,
     source: str | None,
-    kind: str,
 ) -> Recorded:
     """Store rows given by their composition; equal compositions are one formula."""
     assert rows.concentrations is not None
@@ -185,7 +228,6 @@ def _add(
     names = definition.component_names
     amounts = as_amounts(distinct, definition.components)
     known = _known_compositions(writing, names, source)
-    file = store.add_file(writing, rows.sha256, rows.source, kind)
     new = [k for k, row in enumerate(amounts) if tuple(row) not in known]
     added = store.add_formulas(writing, names, [amounts[k] for k in new], source=source)
     ids = dict(zip(new, added, strict=True))
@@ -206,62 +248,61 @@ def _known_compositions(
     else:
         stored = store.history_formulas(writing.store, names)
     return {
-        tuple(row): formula
+        tuple(0.0 if amount is None else amount for amount in row): formula
         for formula, row, of in zip(stored.ids, stored.rows, stored.sources, strict=True)
         if of == source
     }
 
 
 def _add_to_round(
-    writing: Writing, definition: Definition, rows: MeasuredRows, number: int
+    writing: Writing, definition: Definition, rows: MeasuredRows, number: int, file: int
 ) -> Recorded:
-    """Store results of a round's wells, or of its formulas where the wells are not said."""
+    """Store results of a round's wells, or of its formulas where the wells are not said.
+
+    A result replaces, as a correction, what was recorded as missing; a cell without result says
+    nothing of what is known already.
+    """
     stored = store.read_round(writing.store, number)
     if stored.state == "abandoned":
-        raise RefusedError(f"Round {number} was abandoned; its results cannot be recorded by well.")
-    controls = control_names(writing.store, number)
-    results = []
-    if rows.key == "well":
-        wells = {(str(w.plate), w.well): w.id for w in store.read_layout(writing.store, number)}
-        for k, result in _results(rows.readings, rows.present, definition):
-            results.append(result._replace(well=wells[rows.plates[k], rows.wells[k]]))
-    else:
-        for k, result in _results(rows.readings, rows.present, definition):
-            name = rows.formulas[k]
-            formula = controls[name] if name in controls else int(name)
-            results.append(result._replace(formula=formula))
-    _refuse_repeats(writing, number, stored.event, results, rows.source)
-    file = store.add_file(writing, rows.sha256, rows.source, "results")
-    store.add_measurements(writing, results, file=file)
-    store.mark_recorded(writing, number)
-    return _recorded(rows, number, 0, results)
-
-
-def _refuse_repeats(
-    writing: Writing, number: int, proposed: int, results: Sequence[Result], source: str
-) -> None:
-    """Refuse results that the round has already; a file seen before says so by itself."""
-    of_well = {w.id: w.formula for w in store.read_layout(writing.store, number)}
-    known = store.campaign_measurements(writing.store)
-    measured_wells = {(m.well_id, m.response) for m in known if m.round == number}
-    by_formula = {(m.formula, m.response) for m in known if m.round is None and m.event > proposed}
-    in_wells = {(of_well[well], response) for well, response in measured_wells}
-    repeats = set()
-    for result in results:
-        formula = result.formula if result.well is None else of_well[result.well]
-        key = formula, result.response
-        if result.well is None:
-            taken = key in by_formula or key in in_wells
-        else:
-            taken = (result.well, result.response) in measured_wells or key in by_formula
-        if taken:
-            repeats.add(result.response)
-    if repeats:
-        listed = ", ".join(sorted(repeats))
         raise RefusedError(
-            f"Round {number} has results for {listed} already, so {source} was not recorded and "
-            "nothing was changed; leave out the wells and columns that are recorded."
+            f"Round {number} was abandoned and takes no results; record them with a column a "
+            "component instead of the wells."
         )
+    known = results_of_round(writing.store, number)
+    results, corrections, repeats = [], [], set()
+    for result in _placed(writing, definition, rows, number):
+        earlier = known.in_wells.get((result.well, result.response))
+        if known.has(result):
+            if result.status != "missing":
+                repeats.add(result.response)
+        elif earlier is None:
+            results.append(result)
+        elif result.status != "missing":
+            corrections.append(Correction(earlier.id, result.value, result.status))
+    if repeats:
+        raise RefusedError(
+            f"Round {number} has results for {', '.join(sorted(repeats))} already, so "
+            f"{rows.source} was not recorded and nothing was changed; leave out the wells and "
+            "columns that are recorded."
+        )
+    store.add_measurements(writing, results, file=file)
+    store.add_corrections(writing, corrections, file=file)
+    store.mark_recorded(writing, number)
+    return _recorded(rows, number, 0, [*results, *corrections])
+
+
+def _placed(
+    writing: Writing, definition: Definition, rows: MeasuredRows, number: int
+) -> list[Result]:
+    """Return the results of a table with their wells and formulas."""
+    found = _results(rows.readings, rows.present, definition)
+    if rows.key == "well":
+        wells = {(str(w.plate), w.well): w for w in store.read_layout(writing.store, number)}
+        of_row = [wells[place] for place in zip(rows.plates, rows.wells, strict=True)]
+        return [r._replace(well=of_row[k].id, formula=of_row[k].formula) for k, r in found]
+    controls = control_names(writing.store, number)
+    formulas = [controls[name] if name in controls else int(name) for name in rows.formulas]
+    return [result._replace(formula=formulas[k]) for k, result in found]
 
 
 def _results(
@@ -280,7 +321,10 @@ def _results(
 
 
 def _recorded(
-    rows: HistoryRows | MeasuredRows, number: int | None, new: int, results: Sequence[Result]
+    rows: HistoryRows | MeasuredRows,
+    number: int | None,
+    new: int,
+    results: Sequence[Result | Correction],
 ) -> Recorded:
     return Recorded(
         source=rows.source,
@@ -290,4 +334,5 @@ def _recorded(
         without_value=sum(result.status != "ok" for result in results),
         absent=getattr(rows, "absent", ()),
         ignored=rows.ignored,
+        filled=rows.filled,
     )

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labloop import store
-from labloop.definition import Definition, parse
+from labloop.definition import Component, Definition, parse
 from labloop.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_LABELS: dict[str, type] = {"int": int, "float": float, "text": str}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +105,7 @@ def _formulas(
 
     proposals = store.read_proposals(opened, number)
     ids = [p.formula for p in proposals]
-    frame = amounts_frame(opened, ids, definition.component_names)
+    frame = amounts_frame(opened, ids, definition.components)
     frame["origin"] = [p.origin for p in proposals]
     predicted = {(p.formula, p.response): p for p in store.read_predictions(opened, number)}
     for response in definition.response_names:
@@ -114,25 +117,37 @@ def _formulas(
         dtype=float, na_value=float("nan")
     )
     if any(p.candidate is not None for p in proposals):
-        kind_of_label = int if settings.get("labels") == "int" else str
-        frame["candidate"] = [kind_of_label(str(p.candidate)) for p in proposals]
+        label = _LABELS[settings["labels"]]
+        frame["candidate"] = [label(str(p.candidate)) for p in proposals]
     return frame
 
 
 def _controls(opened: Store, number: int, definition: Definition) -> pd.DataFrame:
     ids = control_names(opened, number)
-    frame = amounts_frame(opened, list(ids.values()), definition.component_names)
+    frame = amounts_frame(opened, list(ids.values()), definition.components)
     return frame.set_axis(list(ids), axis=0).rename_axis(index="formula")
 
 
-def amounts_frame(opened: Store, ids: Sequence[int], components: Sequence[str]) -> pd.DataFrame:
-    """Return a frame by formula id of the components' achieved concentrations or choices."""
+def amounts_frame(
+    opened: Store, ids: Sequence[int], components: Sequence[Component]
+) -> pd.DataFrame:
+    """Return a frame by formula id of the components' achieved concentrations or choices.
+
+    Of a component that came into the campaign after a formula it has zero, of choices None.
+    """
     import pandas as pd
 
-    formulas = store.campaign_formulas(opened, components)
+    names = [component.name for component in components]
+    formulas = store.campaign_formulas(opened, names)
     row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
     index = pd.Index(ids, name="formula")
-    return pd.DataFrame([row_of[formula] for formula in ids], index=index, columns=list(components))
+    columns = {
+        component.name: [row_of[formula][j] for formula in ids]
+        if component.choices is not None
+        else [float(row_of[formula][j] or 0.0) for formula in ids]
+        for j, component in enumerate(components)
+    }
+    return pd.DataFrame(columns, index=index)
 
 
 def _dispenses(opened: Store, number: int) -> pd.DataFrame:
