@@ -76,6 +76,15 @@ class Surrogate(Model):
         """The model itself is not batched."""
         return torch.Size()
 
+    def subset_output(self, idcs: list[int]) -> Surrogate:
+        """Return the surrogate of some of the responses alone, as BoTorch's models do."""
+        return Surrogate(
+            self._describe,
+            {name: [each[j] for j in idcs] for name, each in self._processes.items()},
+            self.weights[:, idcs], self.level[idcs], self.scale[idcs], self.rows[idcs],
+            self._standard[:, idcs],
+        )  # fmt: skip
+
     def posterior(
         self,
         X: Tensor,

@@ -120,8 +120,9 @@ class MixturePosterior(Posterior):
             blocks = []
             for expert in range(self.experts):
                 # Shares come in blocks, so joining the experts in turn restores the order.
-                mine = z[chosen[:, j] == expert][..., j, :].unsqueeze(-1)
-                drawn = (self._roots[..., expert, j, :, :] @ mine).squeeze(-1)
+                mine = z[chosen[:, j] == expert][..., j, :]
+                root = self._roots[..., expert, j, :, :]
+                drawn = torch.einsum("...qr,s...r->s...q", root, mine)
                 blocks.append(drawn + self.means[..., expert, j, :])
             responses.append(torch.cat(blocks))
         return torch.stack(responses, -1).reshape(extended)
