@@ -126,7 +126,7 @@ def demo(rounds: int, seed: int, out: Path | None) -> None:
     from labloop.simulate.demo_run import run_demo
 
     with progress_shown() as progress:
-        run_demo(out, rounds, seed, say, progress)
+        run_demo(out, rounds, seed, click.echo, progress)
 
 
 @main.command()

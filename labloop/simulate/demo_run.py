@@ -27,6 +27,8 @@ Say = Callable[[str], None]
 def run_demo(out: Path | None, rounds: int, seed: int, say: Say, progress: Progress) -> None:
     """Run a campaign of several rounds: import, pretrain, propose, export, measure, record, report.
 
+    What the virtual lab hands in is left in the folder, as the files that a lab would hand in.
+
     Args:
         out: Folder of the campaign; None for a new temporary one.
         rounds: How many plates are made.
@@ -43,7 +45,8 @@ def run_demo(out: Path | None, rounds: int, seed: int, say: Say, progress: Progr
             f"A new cell line; {_HISTORY} formulas of another one were measured earlier "
             f"(rank correlation of the two lines {line.likeness:.2f})."
         )
-        campaign.add_history(_history(campaign, lab.source, rng), source="earlier line")
+        earlier = _written(_history(campaign, lab.source, rng), folder / "earlier.csv")
+        campaign.add_history(earlier, source="earlier line")
         pretraining = campaign.pretrain(folds=5, seed=seed, progress=progress)
         r2 = ", ".join(f"{name} {score:.2f}" for name, score in pretraining.scores["r2"].items())
         say(f"Pretrained on it; cross-validated R2: {r2}.\n")
@@ -51,8 +54,10 @@ def run_demo(out: Path | None, rounds: int, seed: int, say: Say, progress: Progr
         files: list[Path] = []
         for _ in range(rounds):
             round_ = campaign.propose(seed=seed, progress=progress)
-            files = campaign.export("biomek", folder / f"round-{round_.number}")
-            campaign.record(_measured(campaign, line, round_, rng), round=round_.number)
+            place = folder / f"round-{round_.number}"
+            files = campaign.export("biomek", place)
+            results = _written(_measured(campaign, line, round_, rng), place / "results.csv")
+            campaign.record(results, round=round_.number)
             best = campaign.best(1)
             truth = line.true_response(_unit(campaign, best[campaign.space.names]))[0, 0]
             say(
@@ -63,8 +68,13 @@ def run_demo(out: Path | None, rounds: int, seed: int, say: Say, progress: Progr
         page = campaign.report(folder / "report.html")
     plate_map = next(path for path in files if path.name.endswith("plate-map.csv"))
     say(f"Plate map of the last round: {plate_map}")
-    say(f"Campaign:                    {folder}")
+    say(f"Campaign, with its files:    {folder}")
     say(f"Report, open it in a browser: {page}")
+
+
+def _written(frame: pd.DataFrame, path: Path) -> Path:
+    frame.to_csv(path, index=False, float_format="%.6g", encoding="utf-8", lineterminator="\n")
+    return path
 
 
 def _history(campaign: Campaign, line: CellLine, rng: np.random.Generator) -> pd.DataFrame:
