@@ -1,0 +1,286 @@
+"""What the page of a round needs, gathered from the store as frames and sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from labloop import store
+from labloop.campaign.knowledge import Observed, own
+from labloop.campaign.rounds import Round, control_names, definition_of, read_round
+from labloop.campaign.standing import Standing, standing
+from labloop.definition import Definition
+from labloop.report.numbers import counted, plus_minus, with_unit
+from labloop.report.page import Fact, RoundPage, to_html
+from labloop.report.sentences import outcome
+from labloop.report.subjects import Component, Response, first_objective
+from labloop.store import Store
+from labloop.worklists import write_files
+
+_TO_END = 1.6448536269514722  # standard deviations from the middle of a 90 % interval to its ends
+
+_NEXT = {
+    "history": "Import earlier results if there are any, or propose the first round.",
+    "pretrain": "The history has not been learned as it is now; learn it.",
+    "export": "Write the plate map, the deck list and the worklist of the round.",
+    "record": "Make and measure the plate, then record the results.",
+    "propose": "Nothing waits for results; propose the next round.",
+}
+
+
+def report(opened: Store, definition: Definition, folder: Path, number: int, out: Path) -> Path:
+    """Write the page of a round and return its path; see `Campaign.report`."""
+    page = round_page(opened, number, standing(opened, definition, folder))
+    return write_files(out.parent, {out.name: to_html(page).encode("utf-8")})[0]
+
+
+def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
+    """Return what the page of a round shows, by the definition that the round was proposed with."""
+    stored = store.read_round(opened, number)
+    definition = definition_of(opened, stored)
+    shown = read_round(opened, number)
+    known = own(opened, definition.components, definition.responses)
+    responses = _responses(definition)
+    values = _values(opened, responses, _logarithmic(definition), known)
+    return RoundPage(
+        campaign=definition.name,
+        description=definition.description,
+        round=number,
+        state=stored.state,
+        as_of=_as_of(opened),
+        facts=_facts(values, responses, known, now),
+        proposed=_proposed(shown, definition.plate.wells),
+        outcome=_outcome(opened, values, responses, number),
+        next_step=_NEXT[now.next[0].split()[1]],
+        command=now.next[0],
+        components=_components(definition),
+        responses=responses,
+        all_values=values,
+        amounts=shown.formulas[definition.component_names],
+        labels=shown.formulas.get("candidate"),
+        wells=_wells(opened, shown, first_objective(responses).name),
+        plate_wells=definition.plate.wells,
+        scores=_scores(opened, stored, responses),
+    )
+
+
+def _components(definition: Definition) -> tuple[Component, ...]:
+    return tuple(
+        Component(c.name, c.unit if c.choices is None else "", *c.ends)
+        for c in definition.components
+    )
+
+
+def _responses(definition: Definition) -> tuple[Response, ...]:
+    return tuple(
+        Response(r.name, r.unit, r.goal, float("nan") if r.bound is None else r.bound)
+        for r in definition.responses
+    )
+
+
+def _logarithmic(definition: Definition) -> set[str]:
+    return {r.name for r in definition.responses if r.transform == "log"}
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+def _values(
+    opened: Store, responses: tuple[Response, ...], logarithmic: set[str], known: Observed
+) -> pd.DataFrame:
+    """Return every round's values; see `labloop.report.subjects`."""
+    rounds = store.read_rounds(opened)
+    names = [response.name for response in responses]
+    parts = [*(_of_round(opened, r.number, names) for r in rounds), _adopted(opened, names)]
+    values = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    values = values.join(_intervals(values, values["response"].isin(logarithmic).to_numpy()))
+    values = values.join(_measured(names, known), on=["formula", "response"])
+    values["wells"] = values["wells"].fillna(0).astype(int)
+    values["meets"] = values["formula"].isin(_meeting(responses, known))
+    waiting = [r.number for r in rounds if r.state in ("proposed", "exported")]
+    values["waits"] = values["round"].isin(waiting)
+    controls = [_controls(opened, r.number, names) for r in rounds]
+    return pd.concat([values, *(part for part in controls if len(part))], ignore_index=True)
+
+
+def _of_round(opened: Store, number: int, responses: list[str]) -> pd.DataFrame:
+    """Return a round's formulas in order of choice with what was predicted of them."""
+    predicted = {
+        (p.formula, p.response): (p.mean, p.sd) for p in store.read_predictions(opened, number)
+    }
+    nothing = (float("nan"), float("nan"))
+    rows = [
+        (number, p.formula, p.origin, name, *predicted.get((p.formula, name), nothing))
+        for name in responses
+        for p in store.read_proposals(opened, number)
+    ]
+    columns = ["round", "formula", "origin", "response", "predicted", "sd"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _intervals(values: pd.DataFrame, log: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the ends of the 90 % intervals; those of logarithms are log-normal.
+
+    A log-normal value of mean m and standard deviation s has a logarithm of variance
+    log(1 + (s/m)²) and mean log(m) less half of that.
+    """
+    mean, sd = values["predicted"].to_numpy(dtype=float), values["sd"].to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_sd = np.sqrt(np.log1p((sd / mean) ** 2))
+        log_mean = np.log(mean) - log_sd**2 / 2
+    ends = {
+        name: np.where(log, np.exp(log_mean + steps * log_sd), mean + steps * sd)
+        for name, steps in (("low", -_TO_END), ("high", _TO_END))
+    }
+    return pd.DataFrame(ends, index=values.index)
+
+
+def _measured(responses: list[str], known: Observed) -> pd.DataFrame:
+    """Return by (formula, response) the mean of the wells, its standard error and their number."""
+    index = pd.MultiIndex.from_product([known.ids.tolist(), responses])
+    columns = {
+        "measured": known.means.reshape(-1),
+        "sem": known.standard_errors.reshape(-1),
+        "wells": known.wells.reshape(-1),
+    }
+    return pd.DataFrame(columns, index=index.set_names(["formula", "response"]))
+
+
+def _meeting(responses: tuple[Response, ...], known: Observed) -> list[int]:
+    """Return the formulas whose measured means meet all bounds."""
+    meets = np.ones(len(known), dtype=bool)
+    for j, response in enumerate(responses):
+        if response.goal == "at_least":
+            meets &= known.means[:, j] >= response.bound
+        if response.goal == "at_most":
+            meets &= known.means[:, j] <= response.bound
+    found: list[int] = known.ids[meets].tolist()
+    return found
+
+
+def _adopted(opened: Store, responses: list[str]) -> pd.DataFrame:
+    """Return the measured formulas that no round proposed, at the last round before them."""
+    rounds = store.read_rounds(opened)
+    on_plates = {w.formula for r in rounds for w in store.read_layout(opened, r.number)}
+    first: dict[int, int] = {}
+    for m in store.campaign_measurements(opened):
+        if m.formula is not None and m.formula not in on_plates:
+            first.setdefault(m.formula, m.event)
+    rows = [
+        (max((r.number for r in rounds if r.event < event), default=0), formula, "adopted", name)
+        for name in responses
+        for formula, event in first.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["round", "formula", "origin", "response"])
+    return frame.assign(predicted=np.nan, sd=np.nan)
+
+
+def _controls(opened: Store, number: int, responses: list[str]) -> pd.DataFrame:
+    """Return the means of a round's controls, with the standard error of this round's wells."""
+    names = {formula: name for name, formula in control_names(opened, number).items()}
+    rows = [
+        (number, names[m.formula], m.response, m.value)
+        for m in store.round_measurements(opened, number)
+        if m.formula in names and m.status == "ok" and m.response in responses
+    ]
+    wells = pd.DataFrame(rows, columns=["round", "formula", "response", "value"])
+    grouped = wells.groupby(["round", "formula", "response"], sort=False)["value"]
+    frame = grouped.agg(measured="mean", sem="sem", wells="size").reset_index()
+    return frame.assign(
+        origin="control", meets=True, waits=False,
+        predicted=np.nan, sd=np.nan, low=np.nan, high=np.nan,
+    )  # fmt: skip
+
+
+def _wells(opened: Store, shown: Round, response: str) -> pd.DataFrame:
+    """Return the layout with what was measured of one response in each well."""
+    measured = {
+        (m.plate, m.well): (m.value if m.status == "ok" else None, m.status)
+        for m in store.round_measurements(opened, shown.number)
+        if m.response == response
+    }
+    places = zip(shown.layout["plate"], shown.layout["well"], strict=True)
+    found = [measured.get(place, (None, None)) for place in places]
+    return shown.layout.assign(
+        value=pd.Series([value for value, _ in found], dtype=float),
+        status=pd.Series([status for _, status in found], dtype=object),
+    )
+
+
+def _scores(opened: Store, stored: store.Round, responses: tuple[Response, ...]) -> pd.DataFrame:
+    """Return the scores of the network that the round was proposed with."""
+    model = None if stored.model is None else store.model_by_id(opened, stored.model)
+    if model is None or not model.metadata["scores"]:
+        return pd.DataFrame()
+    scores = pd.DataFrame(model.metadata["scores"]).set_index("response")
+    return scores.loc[[r.name for r in responses if r.name in scores.index]]
+
+
+# -- sentences -----------------------------------------------------------------------------------
+
+
+def _facts(
+    values: pd.DataFrame, responses: tuple[Response, ...], known: Observed, now: Standing
+) -> tuple[Fact, ...]:
+    states = Counter(state for _, state in now.rounds)
+    made = ", ".join(f"{count} {state}" for state, count in states.items())
+    facts = [
+        Fact("rounds", str(len(now.rounds)), made),
+        Fact("formulas measured", str(len(known)), f"{now.pending} wait for results"),
+    ]
+    for response in responses:
+        best = response.leader(values) if response.is_objective else None
+        if best is not None:
+            value = with_unit(plus_minus(best["measured"], best["sem"]), response.unit)
+            when = "adopted" if best["origin"] == "adopted" else f"round {best['round']}"
+            facts.append(
+                Fact(f"best {response.name} so far", value, f"formula {best['formula']}, {when}")
+            )
+    if now.counts.sources:
+        rows = counted(sum(n for n, _ in now.counts.sources.values()), "formula")
+        facts.append(Fact("history", rows, f"of {counted(len(now.counts.sources), 'source')}"))
+    return tuple(facts)
+
+
+def _proposed(shown: Round, plate_wells: int) -> tuple[str, ...]:
+    layout = shown.layout
+    wells = counted(int((layout["role"] == "formula").sum()), "well")
+    plates = counted(layout["plate"].nunique(), "plate")
+    said = f"{counted(len(shown.formulas), 'formula')} in {wells} on {plates} of {plate_wells}"
+    controls = Counter(layout.loc[layout["role"] == "control", "formula"].tolist())
+    if controls:
+        listed = ", ".join(f"{name} in {counted(n, 'well')}" for name, n in controls.items())
+        said += f"; controls: {listed}"
+    return (f"{said}.", *shown.notes)
+
+
+def _outcome(
+    opened: Store, values: pd.DataFrame, responses: tuple[Response, ...], number: int
+) -> tuple[str, ...]:
+    """Return what came out; nothing before anything of the round's is measured."""
+    names = {response.name for response in responses}
+    without = Counter(
+        m.status.replace("_", " ")
+        for m in store.round_measurements(opened, number)
+        if m.status != "ok" and m.response in names
+    )
+    of_round = (values["round"] == number) & (values["origin"] != "adopted")
+    if not (without or values.loc[of_round, "measured"].notna().any()):
+        return ()
+    said = outcome(values, responses, number)
+    if without:
+        listed = ", ".join(f"{count} {status}" for status, count in sorted(without.items()))
+        said.append(f"Measurements without a value: {listed}.")
+    return tuple(said)
+
+
+def _as_of(opened: Store) -> str:
+    sequence, at, _, action, _, digest = store.read_events(opened)[-1]
+    return (
+        f"Rests on all that the campaign had on record at event {sequence} ({action}, {at[:10]}, "
+        f"{digest[:12]})."
+    )

@@ -1,0 +1,1 @@
+"""Figures, sentences and the round's page: frames in, plotly figures and HTML text out."""

@@ -1,0 +1,175 @@
+"""The round's page: frames and sentences in, the text of one self-contained HTML file out.
+
+The file fetches nothing: plotly's script, the styles and the figures are inside it, and its content
+security policy forbids everything else. Names may hold anything: the templates escape them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from labloop.report import bench, tables
+from labloop.report.figures import parity, plate_map, progress
+from labloop.report.subjects import Component, Response, first_objective
+from labloop.report.theme import THEMES, Theme
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number to see at a glance: what it is, the number, and what belongs to it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class RoundPage:
+    """What the page of a round shows.
+
+    Attributes:
+        campaign: Its name.
+        description: What it is for.
+        round: The round's number.
+        state: Its state.
+        as_of: What the page rests on, as a sentence.
+        facts: Numbers to see at a glance.
+        proposed: What was proposed and why, in sentences.
+        outcome: What came out, in sentences; empty before anything is recorded.
+        next_step: What to do next, as a sentence.
+        command: The command that does it.
+        components: The components of the round.
+        responses: The responses of the round, at least one an objective.
+        all_values: Every round's values; see `labloop.report.subjects`.
+        amounts: Frame by formula of the round, in order of choice, with a column a component.
+        labels: What the user calls the formulas, by formula; None without a list of candidates.
+        wells: The round's wells with the first objective's `value` and `status`; see `bench`.
+        plate_wells: Wells of a plate.
+        scores: Scores of the pretrained network, a row a response; empty without history.
+    """
+
+    campaign: str
+    description: str
+    round: int
+    state: str
+    as_of: str
+    facts: tuple[Fact, ...]
+    proposed: tuple[str, ...]
+    outcome: tuple[str, ...]
+    next_step: str
+    command: str
+    components: tuple[Component, ...]
+    responses: tuple[Response, ...]
+    all_values: pd.DataFrame
+    amounts: pd.DataFrame
+    labels: pd.Series[Any] | None
+    wells: pd.DataFrame
+    plate_wells: int
+    scores: pd.DataFrame
+
+    @property
+    def of_round(self) -> pd.DataFrame:
+        """The values of this round's own formulas, controls and adopted ones left out."""
+        chosen = ~self.all_values["origin"].isin(["control", "adopted"])
+        return self.all_values[chosen & (self.all_values["round"] == self.round)]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page: its caption and its JSON by theme, safe inside a script element."""
+
+    name: str
+    caption: str
+    height: int
+    json: Markup
+
+
+def to_html(page: RoundPage) -> str:
+    """Return the page as the text of one HTML file."""
+    environment = _environment()
+    script = environment.get_template("figures.js").render()
+    plotly = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
+    return environment.get_template("round.html.j2").render(
+        page=page,
+        pictures={picture.name: picture for picture in _pictures(page)},
+        formula_tables=tables.formula_tables(
+            page.of_round, page.amounts, page.components, page.responses, page.labels
+        ),
+        origin_table=tables.origin_table(page.of_round, page.responses),
+        scores_table=tables.scores_table(page.scores) if len(page.scores) else None,
+        themes=THEMES,
+        plotly=Markup(plotly),
+        script=Markup(script),
+        hashes=[_hash(plotly), _hash(script)],
+    )
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("labloop.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _hash(script: str) -> str:
+    """Return what a content security policy calls a script that it lets run."""
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+def _pictures(page: RoundPage) -> list[Picture]:
+    values, responses = page.all_values, page.responses
+    first = first_objective(responses)
+    wells = bench.well_frame(page.wells, page.of_round, page.amounts, page.components, first)
+    kind = "measured" if bench.is_measured(page.wells) else "predicted"
+    pictures = [
+        _picture(
+            "plate",
+            bench.caption(wells, first),
+            lambda theme: plate_map(wells, page.plate_wells, f"{kind} {first.title}", theme),
+        )
+    ]
+    if values[["predicted", "measured"]].notna().any(axis=None):
+        shown = [response for response in responses if response.goal != "observe"]
+        pictures.append(
+            _picture(
+                "progress",
+                "Each mark is a formula, in the order in which its round was chosen. Measured "
+                "values have their standard error, predicted ones (hollow) their 90 % interval.",
+                lambda theme: progress(values, shown, theme),
+            )
+        )
+    both = set(values.dropna(subset=["predicted", "measured"])["response"])
+    compared = [response for response in responses if response.name in both]
+    if compared:
+        pictures.append(
+            _picture(
+                "parity",
+                "Predictions were stored before the plate was made. Bars are the predicted 90 % "
+                "interval (across) and the standard error of the measured mean (upright).",
+                lambda theme: parity(values, compared, page.round, theme),
+            )
+        )
+    return pictures
+
+
+def _picture(name: str, caption: str, draw: Callable[[Theme], go.Figure]) -> Picture:
+    figures = {theme.name: draw(theme) for theme in THEMES}
+    text = ",".join(f'"{theme}":{figure.to_json()}' for theme, figure in figures.items())
+    # Inside a script element, HTML must find neither an end tag nor the start of a comment.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    height = int(figures[THEMES[0].name].layout.height)
+    return Picture(name, caption, height, Markup(f"{{{text}}}"))

@@ -1,0 +1,111 @@
+"""Colours of the figures, light and dark, and how the origins of formulas look.
+
+The origins' colours are those of Okabe and Ito (2008, "Color Universal Design"), which readers with
+any common colour blindness tell apart; each origin has a symbol of its own too, for print in grey.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one way of showing a figure; backgrounds are the page's own.
+
+    Attributes:
+        name: `light` or `dark`.
+        ink: Text and what is most important.
+        quiet: Axis text and what is compared with.
+        grid: Lines that only guide the eye.
+        paper: The page's background, for rims of markers.
+        empty: Wells that hold nothing.
+        unknown: Wells without a value.
+        origins: Colours of origins, in the order of `_ORIGINS`; the last for any other.
+    """
+
+    name: str
+    ink: str
+    quiet: str
+    grid: str
+    paper: str
+    empty: str
+    unknown: str
+    origins: tuple[str, ...]
+
+    def colour(self, origin: str) -> str:
+        """Return the colour of an origin."""
+        return self.origins[self.place(origin)]
+
+    def faint(self, origin: str) -> str:
+        """Return the colour of an origin for what should not stand out."""
+        red, green, blue = bytes.fromhex(self.colour(origin)[1:])
+        return f"rgba({red},{green},{blue},0.5)"
+
+    def place(self, origin: str) -> int:
+        """Return which of the colours is an origin's."""
+        return min(_place(origin), len(self.origins) - 1)
+
+
+LIGHT = Theme(
+    name="light",
+    ink="#1c2126",
+    quiet="#5c6670",
+    grid="#e4e7ea",
+    paper="#ffffff",
+    empty="#f3f4f6",
+    unknown="#d5d9de",
+    origins=("#0072b2", "#d98c00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#7a828a"),
+)
+DARK = Theme(
+    name="dark",
+    ink="#eceff2",
+    quiet="#a3adb7",
+    grid="#353b42",
+    paper="#191d21",
+    empty="#23282d",
+    unknown="#434a52",
+    origins=("#56b4e9", "#e69f00", "#2fc39a", "#f08040", "#9ad4f5", "#dd9ac0", "#98a1aa"),
+)
+THEMES = (LIGHT, DARK)
+
+
+class Origin(NamedTuple):
+    """How formulas of an origin are shown and what the origin means."""
+
+    symbol: str
+    meaning: str
+
+
+_ORIGINS = {
+    "latin_hypercube": Origin("circle", "spread evenly over the whole space, to explore it"),
+    "mixing": Origin("square", "components of good formulas recombined"),
+    "permuted_grid": Origin("diamond", "the most promising of many candidates on a grid"),
+    "local_moves": Origin("triangle-up", "small steps away from the best formulas"),
+    "candidate_list": Origin("hexagon", "chosen from the list that was handed in"),
+    "adopted": Origin("x", "measured without having been proposed"),
+}
+_OTHER = Origin("star", "")
+
+
+def _place(origin: str) -> int:
+    names = list(_ORIGINS)
+    return names.index(origin) if origin in names else len(names)
+
+
+def look(origin: str) -> Origin:
+    """Return how an origin is shown."""
+    return _ORIGINS.get(origin, _OTHER)
+
+
+def in_order(origins: set[str]) -> list[str]:
+    """Return origins in the order of the legend."""
+    return sorted(origins, key=lambda origin: (_place(origin), origin))
+
+
+def spoken(origin: str) -> str:
+    """Return an origin as a reader says it."""
+    return origin.replace("_", " ")
