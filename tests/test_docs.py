@@ -1,0 +1,379 @@
+"""What the pages say of keys, commands, tables and links is what the program has."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from labloop.campaign import Campaign
+from labloop.cli import main
+from labloop.definition import Definition, parse
+from labloop.definition.models import (
+    Component,
+    Constraint,
+    Plate,
+    ProposalSettings,
+    Response,
+    Robot,
+    Seats,
+    SurrogateSettings,
+)
+from labloop.errors import BusyError, RefusedError, RejectedError
+from labloop.plate.dispensing import DISPENSE_COLUMNS
+from labloop.robots import ROBOTS
+from labloop.store import create_store
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
+
+_FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"!?\[[^]]*\]\((?P<target>[^()\s]+)\)")
+_HEADING = re.compile(r"^#+ +(?P<text>.+?)\s*$", re.MULTILINE)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def blocks(page: Path, language: str) -> list[tuple[list[str], str]]:
+    """Return (words behind the language, body) of the fenced blocks in a language."""
+    found = [(m["info"].split(), m["body"]) for m in _FENCE.finditer(text_of(page))]
+    return [(words[1:], body) for words, body in found if words and words[0] == language]
+
+
+def sections(page: Path, level: int) -> dict[str, str]:
+    """Return heading → text of the page's sections of one level, subsections included."""
+    mark = "#" * level
+    parts = re.split(rf"^{mark} +(.+)$", _FENCE.sub("", text_of(page)), flags=re.MULTILINE)
+    upper = re.compile(rf"^#{{1,{level - 1}}} +", re.MULTILINE) if level > 1 else None
+    found = {}
+    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
+        found[heading.strip()] = upper.split(body)[0] if upper else body
+    return found
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of every table's rows, heads left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line[1:-1])] for line in lines]
+    heads = {at - 1 for at, row in enumerate(cells) if set("".join(row)) <= {"-"}}
+    return [
+        row for at, row in enumerate(cells) if at not in heads and set("".join(row)) - {"-"}
+    ]
+
+
+# -- links --------------------------------------------------------------------------------------
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    plain = re.sub(r"`|\[([^]]*)\]\([^)]*\)", r"\1", unicodedata.normalize("NFC", heading))
+    return re.sub(r"[^\w\- ]", "", plain.casefold()).replace(" ", "-")
+
+
+def relative_links() -> Iterator[Any]:
+    for page in [*PAGES, *EXAMPLES]:
+        for match in _LINK.finditer(_FENCE.sub("", text_of(page))):
+            if "://" not in match["target"]:
+                yield pytest.param(page, match["target"], id=f"{page.name}→{match['target']}")
+
+
+@pytest.mark.parametrize(("page", "target"), list(relative_links()))
+def test_every_relative_link_leads_somewhere(page: Path, target: str) -> None:
+    path, _, anchor = target.partition("#")
+    linked = page.parent / path if path else page
+    assert linked.exists(), f"{page.name} links to {target}"
+    if anchor:
+        anchors = [slug(m["text"]) for m in _HEADING.finditer(_FENCE.sub("", text_of(linked)))]
+        assert anchor in anchors, f"{linked.name} has no heading for #{anchor}"
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        (page.parent / match["target"].partition("#")[0]).resolve()
+        for page in PAGES
+        for match in _LINK.finditer(text_of(page))
+        if not match["target"].startswith("#")
+    }
+    assert set(DOCS.glob("*.md")) <= linked
+
+
+# -- definitions --------------------------------------------------------------------------------
+
+WHOLE = blocks(DOCS / "definition.md", "toml")[0][1]
+
+
+def completed(fragment: str) -> dict[str, Any]:
+    """Return the whole definition of definition.md with a fragment's keys put into it."""
+    definition = tomllib.loads(WHOLE)
+    for key, value in tomllib.loads(fragment).items():
+        if isinstance(value, list):
+            definition[key] = [*definition.get(key, []), *value]
+        elif isinstance(value, dict):
+            definition[key] = definition.get(key, {}) | value
+        else:
+            definition[key] = value
+    names = [component["name"] for component in definition["component"]]
+    for formula in definition["formulas"].values():
+        for component in definition["component"]:
+            if "choices" in component and names.count(component["name"]) == 1:
+                formula.setdefault(component["name"], component["choices"][0])
+    return definition
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        pytest.param(*block, id=f"{page.name}-{number}")
+        for page in [*PAGES, *EXAMPLES]
+        for number, block in enumerate(blocks(page, "toml"), start=1)
+    ],
+)
+def test_definitions_shown_are_sound(words: list[str], body: str) -> None:
+    parse(completed(body) if "fragment" in words else body)
+
+
+MODELS: dict[str, type[Any]] = {
+    "Top level": Definition,
+    "Plate": Plate,
+    "Robot": Robot,
+    "Component": Component,
+    "Response": Response,
+    "Constraint": Constraint,
+    "Surrogate": SurrogateSettings,
+    "Proposal": ProposalSettings,
+}
+
+
+@pytest.mark.parametrize("heading", MODELS)
+def test_definition_page_has_every_key_and_no_other(heading: str) -> None:
+    model = MODELS[heading]
+    keys = {field.alias or name for name, field in model.model_fields.items()}
+    if model is ProposalSettings:
+        keys |= {f"seats.{name}" for name in Seats.model_fields}
+    section = sections(DOCS / "definition.md", 2)[heading]
+    told = [row[0].strip("`") for row in rows(section) if len(row) == 4]
+    assert sorted(told) == sorted(keys)
+
+
+@pytest.mark.parametrize("heading", MODELS)
+def test_definition_page_tells_the_defaults(heading: str) -> None:
+    defaults = defaults_of(MODELS[heading])
+    section = sections(DOCS / "definition.md", 2)[heading]
+    told = {row[0].strip("`"): row[2].strip("`") for row in rows(section) if len(row) == 4}
+    assert told
+    for key, text in told.items():
+        if text == "–":
+            assert key not in defaults, f"{key} has the default {defaults.get(key)}"
+        else:
+            assert tomllib.loads(f"value = {text}")["value"] == defaults[key], key
+
+
+def defaults_of(model: type[Any]) -> dict[str, Any]:
+    """Return the defaults that are plain values; a robot's come from its kind."""
+    found = {}
+    for name, field in model.model_fields.items():
+        value = None if field.is_required() else field.get_default(call_default_factory=True)
+        if isinstance(value, Seats):
+            found |= {f"seats.{key}": share for key, share in value.model_dump().items()}
+        elif value is not None and not hasattr(value, "model_dump"):
+            found[field.alias or name] = list(value) if isinstance(value, tuple) else value
+    if model is Robot:
+        return {"kind": found["kind"]}
+    for key in ("high", "unit") if model is Component else ():
+        del found[key]  # needed, though the model has a value for components that lack it
+    return found
+
+
+def test_definition_page_tells_the_robots_limits() -> None:
+    section = sections(DOCS / "definition.md", 2)["Robot"]
+    told = {row[0].strip("`"): row[1:] for row in rows(section) if row[0].strip("`") in ROBOTS}
+    limits = {
+        kind: [f"{value:.10g}" for value in vars(robot).values()] for kind, robot in ROBOTS.items()
+    }
+    assert told == limits
+
+
+# -- commands -----------------------------------------------------------------------------------
+
+_PROMPT = re.compile(r"^ *(?:\$ +)?(?:\S*[/\\])?(?P<line>labloop(?: .*)?)$", re.MULTILINE)
+_SPAN = re.compile(r"(?<!`)`(?P<line>labloop [^`\n]*)`(?!`)")
+
+
+def code_lines(text: str) -> Iterator[str]:
+    """Yield every command line of labloop that stands in a block of code."""
+    fenced = [m["body"] for m in _FENCE.finditer(text) if m["info"].strip() in ("console", "sh")]
+    indented = "\n".join(
+        line for line in _FENCE.sub("", text).splitlines() if line.startswith("    ")
+    )
+    for part in (*fenced, indented):
+        for match in _PROMPT.finditer(part):
+            yield match["line"]
+
+
+def arguments(line: str) -> list[str]:
+    """Return a line's arguments as the shell would, up to a redirection."""
+    words = shlex.split(line, comments=True)[1:]
+    ends = [at for at, word in enumerate(words) if word in (">", "|", "2>")]
+    return words[: ends[0]] if ends else words
+
+
+def command_of(words: list[str]) -> click.Command:
+    assert words[0] in main.commands, f"there is no labloop {words[0]}"
+    return main.commands[words[0]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted(
+        {line for page in [*PAGES, *EXAMPLES] for line in code_lines(text_of(page))}
+        - {"labloop COMMAND CAMPAIGN … [options]"}
+    ),
+)
+def test_command_lines_shown_can_be_typed(line: str) -> None:
+    words = arguments(line)
+    command = command_of(words)
+    command.make_context(words[0], words[1:], parent=click.Context(main))
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted(
+        {
+            match["line"].strip()
+            for page in [*PAGES, *EXAMPLES]
+            for match in _SPAN.finditer(_FENCE.sub("", text_of(page)))
+        }
+    ),
+)
+def test_commands_mentioned_exist_with_their_options(line: str) -> None:
+    words = arguments(line)
+    if words[0] in ("COMMAND", "--help", "--version"):
+        return
+    command = command_of(words)
+    context = click.Context(command, info_name=words[0], resilient_parsing=True)
+    _, left, _ = command.make_parser(context).parse_args(words[1:])
+    assert not left
+
+
+def test_commands_page_has_every_command_and_no_other() -> None:
+    headings = [h for h in sections(DOCS / "commands.md", 2) if h.startswith("labloop ")]
+    assert headings == [f"labloop {name}" for name in main.commands]
+
+
+@pytest.mark.parametrize("name", list(main.commands))
+def test_commands_page_has_every_option_and_no_other(name: str) -> None:
+    options = {
+        option
+        for parameter in main.commands[name].params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option not in ("-h", "--help")
+    }
+    section = sections(DOCS / "commands.md", 2)[f"labloop {name}"]
+    told = [re.findall(r"`(--[a-z-]+)", row[0]) for row in rows(section)]
+    assert sorted(option for row in told for option in row) == sorted(options)
+
+
+def test_commands_page_has_every_option_for_reading() -> None:
+    section = sections(DOCS / "commands.md", 3)["Options for reading files"]
+    told = {option for row in rows(section) for option in re.findall(r"`(--[a-z-]+)", row[0])}
+    for name in ("history", "record", "predict"):
+        options = {each for p in main.commands[name].params for each in p.opts}
+        assert told <= options
+
+
+@pytest.mark.parametrize("name", list(main.commands))
+def test_commands_page_tells_the_defaults(name: str) -> None:
+    section = sections(DOCS / "commands.md", 2)[f"labloop {name}"]
+    told = {
+        match[1]: row[1].strip("`")
+        for row in rows(section)
+        if len(row) == 3 and (match := re.match(r"`(--[a-z-]+)", row[0]))
+    }
+    for parameter in main.commands[name].params:
+        if isinstance(parameter, click.Option) and isinstance(parameter.default, (int, str)):
+            if not parameter.is_flag and not isinstance(parameter.default, bool):
+                assert told[parameter.opts[0]] == str(parameter.default)
+
+
+def test_commands_page_tells_the_exit_codes() -> None:
+    codes = [row[0] for row in rows(text_of(DOCS / "commands.md")) if row[0].isdecimal()]
+    exits = {error.exit_code for error in (RefusedError, RejectedError, BusyError)}
+    assert codes == ["0", "1", "2", "3", "4", "130"]
+    assert exits | {click.UsageError.exit_code} == {1, 2, 3, 4}
+
+
+# -- Python -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(body, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, (_, body) in enumerate(blocks(page, "python"), start=1)
+    ],
+)
+def test_python_shown_compiles(body: str) -> None:
+    compile(body, "page", "exec")
+
+
+def test_python_page_has_every_method_of_a_campaign() -> None:
+    public = {name for name in vars(Campaign) if not name.startswith("_")}
+    told = set(re.findall(r"`[Cc]ampaign\.(\w+)", text_of(DOCS / "python.md")))
+    assert told == public | {"folder", "definition", "store"}
+
+
+def test_python_page_has_the_columns_of_dispenses() -> None:
+    row = next(r for r in rows(text_of(DOCS / "python.md")) if r[0] == "`round.dispenses`")
+    told = re.findall(r"`(\w+)`", row[2])
+    assert told == list(DISPENSE_COLUMNS)
+
+
+# -- database -----------------------------------------------------------------------------------
+
+
+def test_database_page_has_every_table_with_its_columns(tmp_path: Path) -> None:
+    told = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2]))
+        for row in rows(sections(DOCS / "database.md", 2)["Tables"])
+        if len(row) == 3
+    }
+    with create_store(tmp_path / "campaign.db") as store:
+        tables = store.rows(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
+        )
+        columns = {
+            name: {row[1] for row in store.rows(f"PRAGMA table_info({name})")} for (name,) in tables
+        }
+    for name, known in columns.items():
+        assert known <= told[name], name
+        assert told[name] - known <= {"history", "results", "proposed", "exported"} | {
+            "recorded", "abandoned", "formula", "control", "empty", "ticks", "increment_ul",
+        }, name  # fmt: skip
+    assert set(told) == set(columns)
+
+
+def test_database_page_has_every_view(tmp_path: Path) -> None:
+    told = {row[0].strip("`") for row in rows(sections(DOCS / "database.md", 2)["Views"])}
+    with create_store(tmp_path / "campaign.db") as store:
+        views = store.rows("SELECT name FROM sqlite_schema WHERE type = 'view'")
+    assert told == {name for (name,) in views}
+
+
+@pytest.mark.parametrize("body", [body for _, body in blocks(DOCS / "database.md", "sql")])
+def test_queries_shown_run(body: str, tmp_path: Path) -> None:
+    with Campaign.create(tmp_path / "campaign", parse(WHOLE)) as campaign:
+        campaign.propose(formulas=2)
+        assert isinstance(campaign.store.rows(body), list)
