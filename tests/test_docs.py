@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 import unicodedata
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from labloop.campaign import Campaign
 from labloop.cli import main
@@ -67,9 +70,7 @@ def rows(text: str) -> list[list[str]]:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line[1:-1])] for line in lines]
     heads = {at - 1 for at, row in enumerate(cells) if set("".join(row)) <= {"-"}}
-    return [
-        row for at, row in enumerate(cells) if at not in heads and set("".join(row)) - {"-"}
-    ]
+    return [row for at, row in enumerate(cells) if at not in heads and set("".join(row)) - {"-"}]
 
 
 # -- links --------------------------------------------------------------------------------------
@@ -302,9 +303,9 @@ def test_commands_page_tells_the_defaults(name: str) -> None:
         if len(row) == 3 and (match := re.match(r"`(--[a-z-]+)", row[0]))
     }
     for parameter in main.commands[name].params:
-        if isinstance(parameter, click.Option) and isinstance(parameter.default, (int, str)):
-            if not parameter.is_flag and not isinstance(parameter.default, bool):
-                assert told[parameter.opts[0]] == str(parameter.default)
+        valued = isinstance(parameter, click.Option) and not parameter.is_flag
+        if valued and isinstance(parameter.default, (int, str)):
+            assert told[parameter.opts[0]] == str(parameter.default)
 
 
 def test_commands_page_tells_the_exit_codes() -> None:
@@ -377,3 +378,52 @@ def test_queries_shown_run(body: str, tmp_path: Path) -> None:
     with Campaign.create(tmp_path / "campaign", parse(WHOLE)) as campaign:
         campaign.propose(formulas=2)
         assert isinstance(campaign.store.rows(body), list)
+
+
+# -- tutorial -----------------------------------------------------------------------------------
+
+TUTORIAL = DOCS / "tutorial.md"
+
+
+def typed(page: Path) -> list[tuple[str, str]]:
+    """Return (command, output shown) of every prompt in a page's console blocks."""
+    shown = blocks(page, "console")
+    parts = [re.split(r"^\$ +(.*)\n", body, flags=re.MULTILINE) for _, body in shown]
+    return [pair for part in parts for pair in zip(part[1::2], part[2::2], strict=True)]
+
+
+def lab(words: list[str]) -> str:
+    """Run the page's own lab.py and return what it prints."""
+    run = subprocess.run(
+        [sys.executable, *words[1:]], check=True, capture_output=True, encoding="utf-8"
+    )
+    return run.stdout
+
+
+@pytest.mark.slow
+def test_tutorial_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [each for kind in ("python", "csv", "toml") for each in blocks(TUTORIAL, kind)]
+    for command, shown in typed(TUTORIAL):
+        words = shlex.split(command)
+        if words[0] == "python":
+            write(files, "lab.py")
+            text = lab(words[: words.index(">")])
+            Path(words[-1]).write_text(text, encoding="utf-8", newline="\n")
+            continue
+        write(files, "draft.csv")
+        result = CliRunner().invoke(main, words[1:])
+        wanted = 3 if "was rejected" in shown else 0
+        assert result.exit_code == wanted, f"{command}\n{result.output}"
+        if wanted:
+            assert result.output == shown
+        if words[1] == "init":
+            write(files, "yeast-42/campaign.toml")
+    with Campaign.open("yeast-42") as campaign:
+        assert [each.state for each in campaign.rounds()] == ["recorded", "recorded"]
+
+
+def write(files: list[tuple[list[str], str]], name: str) -> None:
+    """Write a file that the tutorial shows under its name."""
+    body = next(body for words, body in files if words == [name])
+    Path(name).write_text(body, encoding="utf-8", newline="\n")
