@@ -95,7 +95,7 @@ def _hover(
     lines = [f"{well['well']}: {well['role']} {well['formula']}"]
     if well["status"] == "ok":
         lines.append(f"{response.title}: measured {number(well['value'])}")
-    elif well["status"] is not None:
+    elif isinstance(well["status"], str):
         lines.append(f"{response.title}: {well['status'].replace('_', ' ')}")
     if values is None:
         return "\n".join(lines)

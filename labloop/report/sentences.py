@@ -18,11 +18,11 @@ from labloop.report.subjects import Response
 def outcome(values: pd.DataFrame, responses: Sequence[Response], latest: int) -> list[str]:
     """Return what came out of round `latest`: its best, its controls, its coverage."""
     objectives = [response for response in responses if response.is_objective]
-    return [
-        *(_best(values, response, latest) for response in objectives),
-        *(said for response in objectives for said in _controls(values, response, latest)),
-        *(said for response in responses for said in _coverage(values, response, latest)),
-    ]
+    said = [_best(values, response, latest) for response in objectives]
+    said += _controls(values, objectives, latest)
+    for response in responses:
+        said += _coverage(values, response, latest)
+    return list(dict.fromkeys(said))
 
 
 def _best(values: pd.DataFrame, response: Response, latest: int) -> str:
@@ -54,14 +54,20 @@ def _shown(row: dict[Any, Any], response: Response) -> str:
     return with_unit(plus_minus(row["measured"], row["sem"]), response.unit)
 
 
-def _controls(values: pd.DataFrame, response: Response, latest: int) -> list[str]:
+def _controls(values: pd.DataFrame, responses: Sequence[Response], latest: int) -> list[str]:
     rows = values[(values["round"] == latest) & (values["origin"] == "control")]
-    rows = rows[rows["measured"].notna() & (rows["response"] == response.name)]
-    return [
-        f"The control {row['formula']} has a {response.name} of {_shown(row, response)} "
-        f"({counted(row['wells'], 'well')})."
-        for row in rows.to_dict("records")
-    ]
+    rows = rows[rows["measured"].notna()]
+    said = []
+    for name, of_control in rows.groupby("formula", sort=False):
+        by_response = of_control.set_index("response").to_dict("index")
+        means = [
+            f"{response.name} {_shown(by_response[response.name], response)}"
+            for response in responses
+            if response.name in by_response
+        ]
+        if means:
+            said.append(f"The control {name} had {', '.join(means)}.")
+    return said
 
 
 def _coverage(values: pd.DataFrame, response: Response, latest: int) -> list[str]:

@@ -25,6 +25,7 @@ from labloop.report.subjects import Response
 from labloop.report.theme import Theme, in_order, look, spoken
 
 _SPREAD = 0.32  # half the width of a round's formulas, in rounds
+_BETWEEN = 36  # pixels between panels
 _LEAD = 0.4  # how far before its round a new best is drawn
 
 
@@ -35,7 +36,10 @@ def progress(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -> g
     predictions of rounds that wait for results are hollow and have their 90 % interval. For the
     frame see `labloop.report.subjects`.
     """
-    figure = make_subplots(rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    height = 70 + PANEL * len(shown)
+    figure = make_subplots(
+        rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=_BETWEEN / height
+    )
     named: set[str] = set()
     for row, response in enumerate(shown, start=1):
         of_response = values[values["response"] == response.name]
@@ -45,7 +49,7 @@ def progress(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -> g
         if not math.isnan(response.bound):
             _bound_line(figure, row, response, theme)
         figure.update_yaxes(title_text=literal(response.title), row=row, col=1)
-    figure.update_layout(base_layout(theme, 70 + PANEL * len(shown)))
+    figure.update_layout(base_layout(theme, height))
     quiet_axes(figure, theme)
     rounds = values["round"]
     figure.update_xaxes(
