@@ -154,5 +154,7 @@ def recorded(_recorded: Path, tmp_path: Path) -> Iterator[Campaign]:
 
 
 def _copied(folder: Path, tmp_path: Path) -> Iterator[Campaign]:
-    with Campaign.open(shutil.copytree(folder, tmp_path / "small")) as campaign:
+    with Campaign.open(
+        shutil.copytree(folder, tmp_path / folder.parent.name / "small")
+    ) as campaign:
         yield campaign

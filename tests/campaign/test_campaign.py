@@ -44,7 +44,12 @@ def test_add_history_takes_a_frame_or_a_file(fresh, lab, tmp_path):
     path = tmp_path / "earlier.csv"
     lab.history(5, seed=9).to_csv(path, index=False)
     first = fresh.add_history(frame, source="CHO-S")
-    assert (first.source, first.round, first.formulas, first.measurements) == ("frame", None, 10, 20)
+    assert (first.source, first.round, first.formulas, first.measurements) == (
+        "frame",
+        None,
+        10,
+        20,
+    )
     assert fresh.add_history(path, source="HEK").source == "earlier.csv"
     assert fresh.status().counts.sources == {"CHO-S": (10, 20), "HEK": (5, 10)}
 

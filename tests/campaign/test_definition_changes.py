@@ -175,7 +175,9 @@ def test_a_control_that_is_renamed_back_and_forth(recorded, lab):
 
 def test_a_response_that_came_later_is_learned_from_its_first_results(recorded, lab):
     later = {"name": "lactate", "unit": "g/L", "goal": "at_most", "bound": 5.0}
-    with lab.rewrite(recorded, lab.definition(response=[*lab.definition()["response"], later])) as c:
+    with lab.rewrite(
+        recorded, lab.definition(response=[*lab.definition()["response"], later])
+    ) as c:
         c.pretrain(folds=2)
         shown = c.propose(seed=2)
         results = lab.results(c, 2).assign(lactate=np.linspace(1, 8, 14))

@@ -96,8 +96,7 @@ def test_a_well_that_comes_twice(proposed, lab, write, refused):
     path = write(pd.concat([results, results.iloc[[2]]]))
     well = results["well"][2]
     text = one(
-        f'results.csv, row 16, column "well": well {well} is already in row 4; '
-        "keep one of the two"
+        f'results.csv, row 16, column "well": well {well} is already in row 4; keep one of the two'
     )
     refused(proposed, lambda: proposed.record(path), text)
 
@@ -209,7 +208,9 @@ def test_the_same_file_twice(proposed, lab, write, refused, number):
     proposed.record(path)
     event = lab.log(proposed)[-1].sequence
     again = write(lab.results(proposed, 1), "renamed.csv")
-    text = f'"renamed.csv" was recorded before, as "results.csv" (event {event}); nothing was changed'
+    text = (
+        f'"renamed.csv" was recorded before, as "results.csv" (event {event}); nothing was changed'
+    )
     refused(proposed, lambda: proposed.record(again, round=number), text, RefusedError)
 
 
