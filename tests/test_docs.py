@@ -182,7 +182,7 @@ def test_definition_page_tells_the_defaults(heading: str) -> None:
 
 def defaults_of(model: type[Any]) -> dict[str, Any]:
     """Return the defaults that are plain values; a robot's come from its kind."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         value = None if field.is_required() else field.get_default(call_default_factory=True)
         if isinstance(value, Seats):
