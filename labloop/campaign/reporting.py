@@ -26,7 +26,7 @@ _TO_END = 1.6448536269514722  # standard deviations from the middle of a 90 % in
 _NEXT = {
     "history": "Import earlier results if there are any, or propose the first round.",
     "pretrain": "The history has not been learned as it is now; learn it.",
-    "export": "Write the plate map, the deck list and the worklist of the round.",
+    "export": "Write the plate map, the deck list and the worklist of the proposed round.",
     "record": "Make and measure the plate, then record the results.",
     "propose": "Nothing waits for results; propose the next round.",
 }

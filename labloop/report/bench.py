@@ -75,7 +75,9 @@ def caption(wells: pd.DataFrame, response: Response) -> str:
     if names:
         said.append(f"Framed wells are controls: {', '.join(names)}.")
     if is_measured(wells):
-        said.append(f"Colours are the {response.name} measured in the well; grey wells have none.")
+        said.append(f"Colours are the {response.name} measured in the well.")
+        if (wells["value"].isna() & (wells["role"] != "empty")).any():
+            said.append("Grey wells have no value.")
     elif wells["value"].notna().any():
         said.append(f"Colours are the {response.name} predicted for the formula.")
     else:

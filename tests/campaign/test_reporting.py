@@ -28,7 +28,9 @@ def test_a_proposed_round_says_what_was_proposed_and_what_is_next(proposed, tmp_
     assert "formulas measured 0 6 wait for results" in text
     assert "history 70 formulas of 1 source" in text
     assert "6 formulas in 12 wells on 1 plate of 96; controls: commercial in 2 wells." in text
-    assert "Next: Write the plate map, the deck list and the worklist of the round." in text
+    assert (
+        "Next: Write the plate map, the deck list and the worklist of the proposed round." in text
+    )
     assert all(note in text for note in proposed.round(1).notes)
     assert "What came out" not in text
 

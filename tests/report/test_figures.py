@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labloop.report.bench import well_frame
@@ -83,6 +83,8 @@ def test_no_best_line_for_what_is_not_an_objective(values):
     assert len(best_so_far(values.assign(measured=NAN), TITRE)) == 0
 
 
+# Whatever loads on the first draw may take a second on a busy computer.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(1, 6), st.floats(-1e6, 1e6)), min_size=1, max_size=30),
     st.sampled_from(["maximize", "minimize"]),

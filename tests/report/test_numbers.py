@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labloop.report.numbers import counted, number, plus_minus, titled, with_unit
@@ -41,6 +41,7 @@ def test_the_spread_says_how_many_digits_a_value_has(value, spread, text):
     assert plus_minus(value, spread) == text
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.floats(), st.floats(min_value=0))
 def test_any_value_can_be_written(value, spread):
     assert len(plus_minus(value, spread)) < 45

@@ -68,7 +68,8 @@ def test_a_recorded_round_has_everything(page, scores):
         "Next: Make the plate.", "labloop record small results.csv",
         "Goal: maximize titre; viability at least 80 %.", "What came out", "The best titre is 3.2.",
         "2 formulas in 2 wells.", "components of good formulas recombined",
-        "Framed wells are controls: C is base.", "Formulas of round 1", "3.20 ± 0.10",
+        "Framed wells are controls: C is base.", "Grey wells have no value.",
+        "Formulas of round 1", "3.20 ± 0.10",
         "What the history taught", "0.8556", "Rests on event 7.",
     ):  # fmt: skip
         assert text in read.text

@@ -37,7 +37,7 @@ def parity(values: pd.DataFrame, shown: Sequence[Response], latest: int, theme: 
     across = min(_ACROSS, len(shown))
     down = math.ceil(len(shown) / across)
     figure = make_subplots(
-        rows=down, cols=across, horizontal_spacing=0.2 / across, vertical_spacing=0.36 / down
+        rows=down, cols=across, horizontal_spacing=0.26 / across, vertical_spacing=0.36 / down
     )
     named: set[str] = set()
     for panel, response in enumerate(shown):
@@ -67,7 +67,7 @@ def _traces(rows: pd.DataFrame, response: Response, latest: int, theme: Theme) -
         traces.append(
             go.Scatter(
                 x=others["predicted"], y=others["measured"], mode="markers", name="other rounds",
-                marker={"color": theme.unknown, "size": 6},
+                marker={"color": theme.quiet, "size": 6, "opacity": 0.35},
                 customdata=hover_texts(others, response), hovertemplate=HOVER,
             )
         )  # fmt: skip

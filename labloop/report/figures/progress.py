@@ -110,11 +110,12 @@ def _control_line(rows: pd.DataFrame, control: str, response: Response, theme: T
     return go.Scatter(
         x=rows["x"], y=rows["measured"], mode="lines+markers",
         name=f"{literal(control)} (control)",
-        line={"color": theme.quiet, "width": 1.5, "dash": "dot"},
+        line={"color": theme.ink, "width": 1.5, "dash": "dot"},
         marker={
-            "symbol": "line-ew-open", "size": 16, "color": theme.quiet, "line": {"width": 2.5},
+            "symbol": "diamond", "size": 10, "color": theme.paper,
+            "line": {"color": theme.ink, "width": 2},
         },
-        error_y=errors(rows["sem"], colour=theme.quiet),
+        error_y=errors(rows["sem"], colour=theme.ink),
         customdata=hover_texts(rows, response), hovertemplate=HOVER,
     )  # fmt: skip
 
