@@ -147,7 +147,7 @@ def init(campaign: str, like: str) -> None:
 @_campaign
 @_json
 def check(campaign: str, as_json: bool) -> None:
-    """Check the definition, what the robot can reach, and what will be needed on the deck."""
+    """Check the definition, the robot's reach and what the deck needs."""
     with _open(campaign) as opened:
         checked = opened.check()
     if as_json:
@@ -194,7 +194,7 @@ def history(
 @click.option("--seed", default=0, show_default=True, type=_SEED)
 @_json
 def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
-    """Train the network on the history, and say by cross-validation how well it predicts."""
+    """Learn from the history, and say by cross-validation how well."""
     with _open(campaign) as opened, progress_shown() as progress:
         pretraining = opened.pretrain(folds=folds, seed=seed, progress=progress)
     if as_json:
@@ -281,7 +281,7 @@ def export(campaign: str, kind: str, number: int | None, out: Path, dry_run: boo
 def record(
     campaign: str, file: Path, number: int | None, dry_run: bool, as_json: bool, **reading: Any
 ) -> None:
-    """Record what was measured: by well, by formula, or formulas of the lab's own."""
+    """Record results by well, by formula, or of the lab's own formulas."""
     with _open(campaign) as opened:
         recorded = opened.record(file, number, dry_run=dry_run, **_read_as(**reading))
     where = f"round {recorded.round}" if recorded.round else "formulas of the lab's own"
@@ -351,7 +351,10 @@ def best(campaign: str, top: int, as_json: bool) -> None:
 @_reading
 @_json
 def predict(campaign: str, file: Path, as_json: bool, **reading: Any) -> None:
-    """Predict any formulas: mean, sd of a new measurement, sd of the mean alone; as CSV."""
+    """Predict any formulas, as CSV.
+
+    For each response: its mean, the sd of a new measurement, the sem of the mean alone.
+    """
     with _open(campaign) as opened:
         frame = opened.predict(file, **_read_as(**reading))
     if as_json:
@@ -365,7 +368,7 @@ def predict(campaign: str, file: Path, as_json: bool, **reading: Any) -> None:
 @click.option("--round", "number", type=int, help="The latest if left out.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="HTML file.")
 def report(campaign: str, number: int | None, out: Path) -> None:
-    """Write a round's report, one HTML file that opens anywhere."""
+    """Write a round's report, one HTML file."""
     with _open(campaign) as opened:
         click.echo(opened.report(out, number))
 
@@ -374,7 +377,7 @@ def report(campaign: str, number: int | None, out: Path) -> None:
 @_campaign
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(campaign: str, file: Path) -> None:
-    """Copy the campaign's database, whole, while others may read and write."""
+    """Copy the campaign's database, whole, even while it is in use."""
     with _open(campaign) as opened:
         opened.backup(file)
     click.echo(file)

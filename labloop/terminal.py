@@ -46,9 +46,7 @@ def _finite(value: Any) -> Any:
         return [_finite(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or value != value:
+    if _is_missing(value) or (isinstance(value, float) and math.isinf(value)):
         return None
     return value if isinstance(value, str | int | float | bool) else str(value)
 
@@ -83,11 +81,14 @@ def _column(name: str, values: pd.Series) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if value is None or value != value:
+    if _is_missing(value):
         return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "–" if str(value) == "<NA>" else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    # pandas' NA, which cannot be compared, is told by its name: pandas itself loads slowly
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
 @contextmanager

@@ -124,7 +124,8 @@ def test_the_dispenses_make_the_formulas_that_are_shown(proposed, lab):
     poured = dispenses.groupby("well")["volume_ul"].sum()
     assert poured.to_numpy() == pytest.approx(np.full(14, 180.0))
     amount = dispenses["volume_ul"] * dispenses["stock_concentration"] / 200.0
-    made = amount.groupby([dispenses["well"], dispenses["stock"]]).sum().unstack(fill_value=0.0)
+    amount = dispenses.assign(amount=amount)
+    made = amount.pivot_table("amount", "well", "stock", aggfunc="sum", fill_value=0.0)
     filled = shown.layout[shown.layout["role"] != "empty"].set_index("well")
     wanted = pd.concat([shown.formulas[lab.names], shown.controls]).loc[filled["formula"]]
     assert made.loc[filled.index, lab.names].to_numpy() == pytest.approx(wanted.to_numpy())
