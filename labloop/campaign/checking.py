@@ -74,7 +74,7 @@ def check(definition: Definition, space: FormulaSpace) -> Checked:
         plate=definition.plate,
         robot=definition.robot,
     )
-    some = rng.integers(0, space.counts, size=(_EXAMPLES, len(space.tables)), dtype=np.uint16)
+    some = space.from_unit(rng.random((_EXAMPLES, len(space.tables))))
     return Checked(
         components=_components(space),
         deck=deck_totals(deck_list(dispenses, definition.robot)),

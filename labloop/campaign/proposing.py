@@ -259,11 +259,15 @@ def _known(opened: Store, learned: Learned, known_event: int) -> Known:
 def _without_value(opened: Store, known: Observed, known_event: int) -> list[int]:
     """Return the formulas that may not come again although the surrogate learns nothing of them.
 
-    They wait for their results, or were measured without a value (out of range, missing).
+    They wait for their results (of a round that is recorded in part, too), were measured without a
+    value (out of range, missing), or are controls.
     """
     measured = store.campaign_measurements(opened, up_to=known_event)
     formulas = {m.formula for m in measured if m.formula is not None}
-    formulas |= set(store.pending_formulas(opened, up_to=known_event))
+    formulas |= set(store.named_formulas(opened, up_to=known_event).values())
+    for earlier in store.read_rounds(opened, up_to=known_event):
+        if earlier.state != "abandoned":
+            formulas |= {p.formula for p in store.read_proposals(opened, earlier.number)}
     return sorted(formulas - set(known.ids.tolist()))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labloop import store
-from labloop.campaign.knowledge import Floats, as_amounts
+from labloop.campaign.knowledge import Floats, Ints, as_amounts
 from labloop.campaign.matching import refuse_other_formulas, results_of_round
 from labloop.campaign.rounds import control_names, read_layout
 from labloop.definition import Definition
@@ -224,7 +224,7 @@ def _add(
 ) -> Recorded:
     """Store rows given by their composition; equal compositions are one formula."""
     assert rows.concentrations is not None
-    distinct, of_row = np.unique(rows.concentrations, axis=0, return_inverse=True)
+    distinct, of_row = _distinct(rows.concentrations)
     names = definition.component_names
     amounts = as_amounts(distinct, definition.components)
     known = _known_compositions(writing, names, source)
@@ -233,11 +233,18 @@ def _add(
     ids = dict(zip(new, added, strict=True))
     formula = [ids[k] if k in ids else known[tuple(row)] for k, row in enumerate(amounts)]
     results = [
-        result._replace(formula=formula[of_row.reshape(-1)[k]])
+        result._replace(formula=formula[of_row[k]])
         for k, result in _results(rows.readings, rows.present, definition)
     ]
     store.add_measurements(writing, results, file=file)
     return _recorded(rows, None, len(new), results)
+
+
+def _distinct(concentrations: Floats) -> tuple[Floats, Ints]:
+    """Return the distinct rows in the order of their first, and (n,) which of them each row is."""
+    _, first, of_row = np.unique(concentrations, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return concentrations[first[order]], np.argsort(order)[of_row.reshape(-1)]
 
 
 def _known_compositions(

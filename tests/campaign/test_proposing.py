@@ -116,6 +116,26 @@ def test_pending_and_measured_formulas_do_not_come_again(recorded, lab):
     assert (controls >= NEAR).all()
 
 
+def test_what_waits_in_a_round_that_is_recorded_in_part_does_not_come_again(proposed, lab):
+    shown = proposed.round(1)
+    first = shown.layout.loc[shown.layout["formula"] == shown.formulas.index[0], "well"]
+    results = lab.results(proposed, 1)
+    proposed.record(results[results["well"].isin(first)])
+    again = proposed.propose(
+        formulas=1, seed=1, candidates=shown.formulas[lab.names].assign(zinc=[5.0, *[10.0] * 5])
+    )
+    assert len(again.formulas) == 1
+    with pytest.raises(RefusedError, match=r"^Only 0 of 1 formulas are new"):
+        proposed.propose(formulas=1, seed=1, candidates=shown.formulas[lab.names])
+
+
+def test_an_abandoned_plate_was_never_made_and_may_come_again(proposed, lab):
+    formulas = proposed.round(1).formulas[lab.names]
+    proposed.abandon(1)
+    again = proposed.propose(seed=1, candidates=formulas)
+    assert sorted(again.formulas["candidate"]) == formulas.index.tolist()
+
+
 def test_formulas_stay_in_their_range_and_are_those_that_are_dispensed(recorded, lab):
     shown = recorded.propose(seed=2)
     amounts = shown.formulas[lab.names].to_numpy(float)
