@@ -11,7 +11,6 @@ from torch import Tensor
 from labloop.surrogate.network import Kind, Network, initial_network
 from labloop.surrogate.threads import one_thread
 
-FEW_NETS = 16
 # A history of tens of thousands of rows is learned in fewer passes, not in hours.
 MOST_STEPS = 6000
 Progress = Callable[[int, int], None]
@@ -104,7 +103,7 @@ def train(
         optimizer, max_lr=recipe.rate, total_steps=epochs * steps
     )
     for epoch in range(epochs):
-        with one_thread(when=nets <= FEW_NETS):
+        with one_thread():
             for rows in _batches(draws + offset, recipe.batch, generator):
                 optimizer.zero_grad(set_to_none=True)
                 masked_loss(net(flat_x[rows]), flat_y[rows]).backward()
