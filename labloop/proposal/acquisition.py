@@ -157,6 +157,33 @@ def _log_expected_improvement(goals: Goals, incumbents: Moments) -> Score:
     return score
 
 
+def value_of(goals: Goals, reference: Moments, generator: torch.Generator) -> Score:
+    """Return the score of a first plate: what a formula's predicted mean is worth.
+
+    Before anything was measured a formula's uncertainty says how little is known of the line, not
+    what is to be gained there: the improvement would rank by it and nearly ignore the history.
+
+    Args:
+        goals: What is wanted of the responses.
+        reference: Moments of some formulas, at least one, that set the objectives' range.
+        generator: Source of randomness of the scalarisations.
+    """
+    known = _mixed(reference, goals)
+    scalarise = Scalarisations.of(goals, known, CHANNELS, generator)
+
+    def score(moments: Moments) -> Tensor:
+        values = _mixed(moments, goals)
+        worth = scalarise(values.expand(CHANNELS, *values.shape)).mean(dim=0)
+        return worth + _log_probability_met(goals, moments)
+
+    return score
+
+
+def _mixed(moments: Moments, goals: Goals) -> Tensor:
+    """Return (n, k) objective values of the mixture's means."""
+    return goals.values((moments.weights[:, None, :] * moments.mean).sum(dim=0))
+
+
 def _log_probability_met(goals: Goals, moments: Moments) -> Tensor:
     """Return (n,) the log of the probability that the mixture meets all bounds."""
     total = torch.zeros(moments.mean.shape[1], dtype=moments.mean.dtype)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NEAR = 0.02  # formulas that differ by less than this share of every component's range are the same
 
 _BELOW = NEAR * (1 - 1e-9)
+_APART = 0.1
 
 ScoreLevels = Callable[[LevelNumbers], Floats]
 
@@ -99,6 +100,24 @@ def near(space: FormulaSpace, levels: LevelNumbers, others: Floats) -> npt.NDArr
     return np.isfinite(distance)
 
 
+def free(
+    space: FormulaSpace, levels: LevelNumbers, taken: Floats, *, listed: bool
+) -> npt.NDArray[np.bool_]:
+    """Return (n,) which formulas are new: not nearly a taken one, or of a list not exactly one.
+
+    Args:
+        space: The formulas that can be made.
+        levels: (n, components) level numbers.
+        taken: (m, columns) encoded formulas that may not come again.
+        listed: Whether the formulas are of a user's list.
+    """
+    if not listed:
+        return ~near(space, levels, taken)
+    codes = np.round(space.encode(levels), 9)
+    seen = {row.tobytes() for row in np.round(taken, 9) + 0.0}
+    return np.array([row.tobytes() not in seen for row in codes + 0.0], dtype=bool)
+
+
 def thinned(space: FormulaSpace, pool: Pool, count: int) -> Pool:
     """Return up to `count` candidates, best first, of which no two are nearly the same."""
     if not len(pool):
@@ -115,6 +134,24 @@ def thinned(space: FormulaSpace, pool: Pool, count: int) -> Pool:
             break
         open_[tree.query_ball_point(codes[row], _BELOW, p=np.inf)] = False
     return pool.take(np.array(rows, dtype=np.int64))
+
+
+def apart(space: FormulaSpace, pool: Pool, count: int) -> Pool:
+    """Return `count` candidates, the best that keep a distance, then the best of the others.
+
+    The distance is the root mean square over the columns; without it candidates that were refined
+    towards one maximum would all stand there.
+    """
+    codes = space.encode(pool.levels) / np.sqrt(len(space.component_of_column))
+    order = np.argsort(-pool.score, kind="stable")
+    rows: list[int] = []
+    for row in order:
+        if len(rows) == count:
+            break
+        if not rows or np.linalg.norm(codes[rows] - codes[row], axis=1).min() >= _APART:
+            rows.append(int(row))
+    spare = [int(row) for row in order if row not in set(rows)]
+    return pool.take(np.array([*rows, *spare][:count], dtype=np.int64))
 
 
 def _tree(codes: Floats) -> cKDTree:

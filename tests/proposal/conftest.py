@@ -18,7 +18,7 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
 
 from labloop.definition import parse
-from labloop.proposal import batch
+from labloop.proposal import batch, candidates
 from labloop.space import FormulaSpace
 
 JITTER = 1e-6
@@ -124,12 +124,13 @@ def mixture(space_of):
 def small_pools(monkeypatch):
     """Fewer candidates, so that a plate is chosen in a fraction of a second."""
     for name, value in {
-        "_KEEP": 128,
+        "KEPT": 128,
+        "SHORTLIST": 150,
         "_LOCAL_COUNT": 1_000,
         "_MIXING_COUNT": 400,
         "_REFINED_PARENTS": 64,
         "_REFINED_CHILDREN": 512,
-        "_SHORTLIST": 150,
-        "_DRAWS": 128,
     }.items():
+        monkeypatch.setattr(candidates, name, value)
+    for name, value in {"KEPT": 128, "SHORTLIST": 150, "_DRAWS": 128}.items():
         monkeypatch.setattr(batch, name, value)

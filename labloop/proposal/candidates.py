@@ -1,0 +1,127 @@
+"""The candidates of every strategy, scored once each, the best refined along the levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from labloop.definition import ProposalSettings
+from labloop.proposal.grid import CHUNK, permuted_grid
+from labloop.proposal.local_moves import local_moves
+from labloop.proposal.mixing import mix
+from labloop.proposal.pool import Pool, ScoreLevels, best_of
+from labloop.space import FormulaSpace
+from labloop.space.levels import Floats, LevelNumbers
+
+LATIN_HYPERCUBE = "latin_hypercube"
+MIXING = "mixing"
+GRID = "permuted_grid"
+LOCAL = "local_moves"
+LISTED = "candidate_list"
+
+KEPT = 512  # best of each strategy that go on to refinement
+SHORTLIST = 1_000
+_LOCAL_COUNT = 20_000
+_MIXING_COUNT = 5_000
+_PARENTS = 24
+_REFINEMENTS = 4
+_REFINED_PARENTS = 256
+_REFINED_CHILDREN = 6_144
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the campaign knows when it chooses a plate.
+
+    Attributes:
+        measured: (n, components) concentrations of measured formulas.
+        utility: (n,) how good each was, bigger is better.
+        pending: (p, components) concentrations of formulas proposed but not measured yet.
+        performers: (h, components) concentrations of the history's best formulas, best first, for
+            the time before the campaign has its own.
+    """
+
+    measured: Floats
+    utility: Floats
+    pending: Floats
+    performers: Floats
+
+
+def candidates(
+    space: FormulaSpace,
+    on_levels: ScoreLevels,
+    known: Known,
+    settings: ProposalSettings,
+    rng: np.random.Generator,
+    listed: LevelNumbers | None,
+    progress: Progress,
+) -> Pool:
+    """Return the best candidates of every strategy, refined; or the best of a user's list.
+
+    Args:
+        space: The formulas that can be made.
+        on_levels: The score of (n, components) level numbers.
+        known: Formulas measured and of the history, whose best are parents.
+        settings: How many candidates, on how many levels.
+        rng: Source of randomness.
+        listed: (n, components) level numbers of the only formulas that may be chosen.
+        progress: Called with a stage's name, what is done and the total.
+    """
+    if listed is not None:
+        chunks = np.array_split(listed, max(1, len(listed) // CHUNK))
+        return best_of(_watched(chunks, len(listed), progress), LISTED, on_levels, SHORTLIST)
+    grid = permuted_grid(space, settings.grid_levels, settings.candidates, rng)
+    pools = [
+        best_of(_watched(grid, settings.candidates, progress), GRID, on_levels, KEPT),
+        best_of([space.sample(_MIXING_COUNT, rng)], LATIN_HYPERCUBE, on_levels, KEPT),
+    ]
+    parents = _parents(known)
+    if len(parents) >= 2:
+        pools.append(best_of([mix(space, parents, _MIXING_COUNT, rng)], MIXING, on_levels, KEPT))
+    if len(parents):
+        near_parents, holds = space.mend(space.nearest(parents), rng)
+        if holds.any():
+            children, _ = local_moves(space, near_parents[holds], _LOCAL_COUNT, rng)
+            pools.append(best_of([children], LOCAL, on_levels, KEPT))
+    return _refined(space, Pool.joined(p for p in pools if len(p)), on_levels, rng, progress)
+
+
+def _refined(
+    space: FormulaSpace,
+    pool: Pool,
+    on_levels: ScoreLevels,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Pool:
+    """Return the pool with the children of its best; a child has its parent's origin."""
+    for generation in range(_REFINEMENTS):
+        progress("refining the best", generation, _REFINEMENTS)
+        parents = pool.top(_REFINED_PARENTS)
+        children, parent = local_moves(space, parents.levels, _REFINED_CHILDREN, rng)
+        born = Pool(children, parents.origin[parent], on_levels(children))
+        pool = Pool.joined([pool, born.top(4 * KEPT)])
+    progress("refining the best", _REFINEMENTS, _REFINEMENTS)
+    return pool
+
+
+def _parents(known: Known) -> Floats:
+    """Return (≤ 24, components) high performers, best first: the campaign's, else the history's."""
+    if len(known.measured) < 2:
+        return known.performers[:_PARENTS]
+    return known.measured[np.argsort(-known.utility, kind="stable")[:_PARENTS]]
+
+
+def _watched(
+    chunks: Iterable[LevelNumbers], total: int, progress: Progress
+) -> Iterator[LevelNumbers]:
+    """Yield the chunks, telling how many candidates have passed."""
+    done = 0
+    for levels in chunks:
+        progress("scoring candidates", done, total)
+        yield levels
+        done += len(levels)
+    progress("scoring candidates", total, total)
