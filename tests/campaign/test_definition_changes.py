@@ -93,8 +93,10 @@ def test_a_unit_cannot_change(recorded, lab, what):
     "change",
     [
         {},
-        {"surrogate": {"layers": 6, "members": 2}},
-        {"surrogate": {"layers": 5, "members": 2, "transfer": "patent"}},
+        pytest.param({"surrogate": {"layers": 6, "members": 2}}, marks=pytest.mark.slow),
+        pytest.param(
+            {"surrogate": {"layers": 5, "members": 2, "transfer": "patent"}}, marks=pytest.mark.slow
+        ),
     ],
     ids=["range", "layers", "transfer"],
 )
@@ -136,10 +138,11 @@ def test_what_a_net_does_not_depend_on_may_change(recorded, lab):
         assert (campaign.round(1).layout["role"] == "formula").sum() == 12
 
 
-def test_an_edited_control_is_a_new_formula_and_old_rounds_keep_the_old(recorded, lab, tmp_path):
-    old = store.named_formulas(recorded.store)["commercial"]
+def test_an_edited_control_is_a_new_formula_and_old_rounds_keep_the_old(fresh, lab, tmp_path):
+    fresh.propose(seed=1)
+    old = store.named_formulas(fresh.store)["commercial"]
     edited = lab.definition(formulas={"commercial": {"glucose": 7.0}})
-    with lab.rewrite(recorded, edited) as campaign:
+    with lab.rewrite(fresh, edited) as campaign:
         shown = campaign.propose(seed=2)
         new = store.named_formulas(campaign.store)["commercial"]
         assert new != old
@@ -155,8 +158,8 @@ def test_an_edited_control_is_a_new_formula_and_old_rounds_keep_the_old(recorded
         ]
         assert "commercial,1,control,glucose,5,5\n" in maps[0]
         assert "commercial,1,control,glucose,7,7\n" in maps[1]
-        results = lab.results(campaign, 2)
-        campaign.record(results)
+        for number in (1, 2):
+            campaign.record(lab.results(campaign, number, seed=number), round=number)
         by_id = campaign.best(100)["glucose"]
         assert (by_id[old], by_id[new]) == (5.0, 7.0)
     with lab.rewrite(campaign, edited) as campaign:
@@ -164,15 +167,17 @@ def test_an_edited_control_is_a_new_formula_and_old_rounds_keep_the_old(recorded
         assert store.named_formulas(campaign.store)["commercial"] == new
 
 
-def test_a_control_that_is_renamed_back_and_forth(recorded, lab):
+def test_a_control_that_is_edited_back_and_forth(fresh, lab):
+    fresh.propose(seed=1)
     edited = lab.definition(formulas={"commercial": {"glucose": 7.0}})
-    with lab.rewrite(recorded, edited) as campaign:
+    with lab.rewrite(fresh, edited) as campaign:
         campaign.propose(seed=2)
     with lab.rewrite(campaign, lab.definition()) as campaign:
         assert campaign.propose(seed=3).controls.loc["commercial", "glucose"] == 5.0
         assert campaign.round(2).controls.loc["commercial", "glucose"] == 7.0
 
 
+@pytest.mark.slow
 def test_a_response_that_came_later_is_learned_from_its_first_results(recorded, lab):
     later = {"name": "lactate", "unit": "g/L", "goal": "at_most", "bound": 5.0}
     with lab.rewrite(

@@ -151,6 +151,7 @@ def test_a_response_that_is_in_no_table_yet(tmp_path, lab):
         assert (again.best(3)["viability_wells"] == 0).all()
 
 
+@pytest.mark.slow
 def test_a_mixture_that_sums_to_one(tmp_path, lab):
     names = ["oil", "wax", "soap", "salt"]
     component = [{"name": n, "unit": "X", "low": 0.0, "high": 1.0, "step": 0.01} for n in names]
