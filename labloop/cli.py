@@ -157,6 +157,7 @@ def check(campaign: str, as_json: bool) -> None:
                 "deck": records(checked.deck),
                 "plates": checked.plates,
                 "wells": checked.wells,
+                "warnings": checked.warnings,
                 "feasible": checked.feasible,
             }
         )
@@ -165,7 +166,13 @@ def check(campaign: str, as_json: bool) -> None:
     click.echo()
     show_frame(checked.deck)
     say(
-        f"\nThe definition is sound. A round fills {checked.wells} wells of {checked.plates} "
+        "\nThe definition is sound"
+        + (
+            ", but:\n" + "\n".join(f"  - {each}" for each in checked.warnings) + "\n"
+            if checked.warnings
+            else ". "
+        )
+        + f"A round fills {checked.wells} wells of {checked.plates} "
         f"plate{'s' if checked.plates > 1 else ''}; the volumes above are those of a typical first "
         f"one. {checked.feasible:.0%} of random formulas satisfy all constraints as they are; the "
         "others are mended."
@@ -215,7 +222,7 @@ def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
     )
     if len(pretraining.scores):
         say("The scores are of formulas left out, in "
-            f"{folds} folds; mse is on outputs scaled to 0 to 1.")  # fmt: skip
+            f"{pretraining.folds} folds; mse is on outputs scaled to 0 to 1.")  # fmt: skip
 
 
 @main.command()
@@ -401,7 +408,10 @@ def _tell(recorded: Recorded, where: str, dry_run: bool, as_json: bool) -> None:
         return
     verb = "Would record" if dry_run else "Recorded"
     new = f", {recorded.formulas} new formulas" if recorded.formulas else ""
-    say(f"{verb} {recorded.measurements} measurements of {where} from {recorded.source}{new}.")
+    count = (
+        "1 measurement" if recorded.measurements == 1 else f"{recorded.measurements} measurements"
+    )
+    say(f"{verb} {count} of {where} from {recorded.source}{new}.")
     if recorded.without_value:
         say(f"{recorded.without_value} of them have no value (missing, below or above the range).")
     if recorded.absent:

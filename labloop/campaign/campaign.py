@@ -164,6 +164,7 @@ class Campaign:
             RefusedError: There is no history, or too little of it.
         """
         from labloop.campaign import learning
+        from labloop.campaign.subject import PRETRAINED
 
         _check_seed(seed)
         known_event = store.last_event(self.store)
@@ -172,9 +173,7 @@ class Campaign:
         )
         with self.store.writing("pretrain", seed=seed, folds=folds) as writing:
             weights, metadata = pretraining.stored()
-            store.add_model(
-                writing, learning.PRETRAINED, weights, metadata, known_event=known_event
-            )
+            store.add_model(writing, PRETRAINED, weights, metadata, known_event=known_event)
         return pretraining
 
     def predict(self, table: pd.DataFrame | str | Path, **reading: Any) -> pd.DataFrame:

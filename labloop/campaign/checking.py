@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _GOOD = 0.02
+_ENOUGH = 0.95
 _EXAMPLES = 2000
 
 
@@ -32,6 +33,7 @@ class Checked:
             `stock_concentration`, `source_wells`, `volume_ul`, `dead_volume_ul`, `fill_volume_ul`.
         plates: How many plates a round takes.
         wells: How many wells of them are filled.
+        warnings: Sentences on components of which the robot makes less than was asked for.
         feasible: Share of random formulas that satisfy all constraints as they are, before mending.
     """
 
@@ -39,6 +41,7 @@ class Checked:
     deck: pd.DataFrame
     plates: int
     wells: int
+    warnings: tuple[str, ...]
     feasible: float
 
 
@@ -80,6 +83,7 @@ def check(definition: Definition, space: FormulaSpace) -> Checked:
         deck=deck_totals(deck_list(dispenses, definition.robot)),
         plates=int(layout["plate"].nunique()),
         wells=int((layout["role"] != "empty").sum()),
+        warnings=tuple(w for table in space.tables for w in _warnings(table)),
         feasible=float(space.satisfied(some).mean()),
     )
 
@@ -104,6 +108,26 @@ def _components(space: FormulaSpace) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, index=pd.Index(space.names, name="component"))
+
+
+def _warnings(table: LevelTable) -> list[str]:
+    """Say what of a component's levels or range its stocks cannot make."""
+    component = table.component
+    reach, _ = _reach(component, table)
+    if reach > _ENOUGH:
+        return []
+    lowest, highest = table.concentration[table.concentration > 0][[0, -1]]
+    if component.fixed is not None:
+        what = f"{component.fixed:g} {component.unit} becomes {highest:g}"
+    elif component.levels is not None:
+        made = [f"{level:g}" for level in table.concentration]
+        what = f"of its levels only {', '.join(made)} {component.unit} can be made"
+    else:
+        what = (
+            f"only {reach:.0%} of its range is made within 2 %; above zero it goes from "
+            f"{lowest:.3g} to {highest:.3g} {component.unit}"
+        )
+    return [f"{component.name}: {what}; add a stock or change the range."]
 
 
 def _reach(component: Component, table: LevelTable) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from labloop.campaign.knowledge import (
     own,
     refuse_other_units,
 )
+from labloop.campaign.subject import PRETRAINED, subject_of
 from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.space import FormulaSpace
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from labloop.surrogate import Pretrained, Surrogate
 
-PRETRAINED = "pretrained"
 _CHUNK = 4096
 
 Progress = Callable[[str, int, int], None]
@@ -40,7 +40,9 @@ class Pretraining:
     Attributes:
         scores: Frame by response: `r2`, `mse` (outputs scaled to 0 to 1), `relative_error`,
             `spearman`, `rows`, by cross-validation on formulas left out; empty without folds.
-        ranking: Frame of the components by mutual information with the responses.
+        ranking: Frame by component, the most telling first: `information` (nats) about the
+            responses, `kept` (whether the network sees it), and one column a response.
+        folds: Folds of the cross-validation; fewer than asked where there are fewer formulas.
         rows: Number of formulas learned from.
         sources: Number of sources.
         pretrained: The network.
@@ -49,6 +51,7 @@ class Pretraining:
 
     scores: pd.DataFrame
     ranking: pd.DataFrame
+    folds: int
     rows: int
     sources: int
     pretrained: Pretrained
@@ -60,27 +63,6 @@ class Pretraining:
         scores = self.scores.reset_index().to_dict("records")
         finite = [{k: None if v != v else v for k, v in row.items()} for row in scores]
         return weights, {"network": network, "subject": self.subject, "scores": finite}
-
-
-def subject_of(definition: Definition, space: FormulaSpace) -> dict[str, Any]:
-    """Return what of a definition a pretrained network depends on.
-
-    A network reads components scaled to their ranges and predicts responses on the model's scale:
-    where any of this changes it has to be trained again. The scale of a logarithmic range that
-    begins at zero, and of a fixed component, follows from what the stocks can make.
-    """
-    scales = space.encode_concentrations(np.ones((1, len(definition.components))))
-    components = [
-        [c.name, c.unit, c.low, c.high, c.scale, c.fixed, list(c.choices or ())]
-        for c in definition.components
-    ]
-    responses = [[r.name, r.unit, r.transform] for r in definition.responses]
-    return {
-        "components": components,
-        "scales": [float(f"{place:.9g}") for place in scales[0]],
-        "responses": responses,
-        "surrogate": definition.surrogate.model_dump(),
-    }
 
 
 def pretrain(
@@ -119,7 +101,7 @@ def pretrain(
         "recipe": PLAIN if settings.transfer == "patent" else RESIDUAL,
         "seed": seed,
     }
-    scores = pd.DataFrame()
+    scores, used = pd.DataFrame(), 0
     if folds:
         validation = surrogate.cross_validate(
             X, Y, known.source, folds=folds, untransform=scale.medians,
@@ -128,12 +110,14 @@ def pretrain(
         scores = validation.scores.set_axis(
             pd.Index(definition.response_names, name="response"), axis=0
         )
+        used = int(validation.fold.max()) + 1
     pretrained = surrogate.pretrain(
         X, Y, known.source, progress=_stage("pretraining", progress), **recipe
     )
     return Pretraining(
         scores=scores,
         ranking=_named(pretrained.ranking(), definition),
+        folds=used,
         rows=len(known),
         sources=len(np.unique(known.source)),
         pretrained=pretrained,
@@ -143,9 +127,9 @@ def pretrain(
 
 def _named(ranking: pd.DataFrame, definition: Definition) -> pd.DataFrame:
     names = definition.component_names
-    return ranking.set_axis([names[number] for number in ranking.index], axis=0).rename_axis(
-        "component"
-    )
+    responses = {str(j): name for j, name in enumerate(definition.response_names)}
+    ranking = ranking.set_axis([names[number] for number in ranking.index], axis=0)
+    return ranking.rename(columns=responses).rename_axis("component")
 
 
 def _stage(name: str, progress: Progress) -> Callable[[int, int], None]:

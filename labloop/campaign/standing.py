@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labloop import store
+from labloop.campaign.subject import PRETRAINED, subject_of
 from labloop.definition import Definition
+from labloop.errors import DefinitionError
+from labloop.space import FormulaSpace
 from labloop.store import Counts, Store
 from labloop.worklists import WORKLISTS
 
@@ -47,6 +50,13 @@ def _quoted(folder: Path) -> str:
     return f'"{folder}"' if " " in str(folder) else str(folder)
 
 
+def _fits(opened: Store, definition: Definition) -> bool:
+    """Whether the pretrained network was trained for the definition as it is now."""
+    model = store.latest_model(opened, PRETRAINED)
+    subject = subject_of(definition, FormulaSpace.of(definition))
+    return model is not None and model.metadata["subject"] == subject
+
+
 def _next(
     opened: Store,
     definition: Definition,
@@ -55,8 +65,16 @@ def _next(
     folder: str,
 ) -> tuple[str, str]:
     last_history = store.last_history_event(opened)
-    if last_history and counts.models.get("pretrained", 0) < last_history:
+    if last_history and counts.models.get(PRETRAINED, 0) < last_history:
         return f"labloop pretrain {folder}", "the history was not learned yet"
+    try:
+        if last_history and not _fits(opened, definition):
+            return (
+                f"labloop pretrain {folder}",
+                "campaign.toml changed since the history was learned",
+            )
+    except DefinitionError:
+        return f"labloop check {folder}", "campaign.toml leaves no formula"
     open_rounds = [(number, state) for number, state in rounds if state in ("proposed", "exported")]
     if open_rounds:
         number, state = open_rounds[0]

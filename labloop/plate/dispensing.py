@@ -7,7 +7,7 @@ tip a stock and dispense from above the liquid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,15 +114,16 @@ def _with_diluent(
     if (rest < 0).any():
         over = rest[rest < 0]
         raise RefusedError(
-            f"The stocks of {_places(over.index)} are up to {microlitres(-over.min(), tick):g} µL "
-            "more than the well holds beside the inoculum; use stronger stocks or a larger well "
-            "volume."
+            f"The stocks of {_formulas_in(filled, over.index)} are up to "
+            f"{microlitres(-over.min(), tick):g} µL more than the well holds beside the "
+            "inoculum; use stronger stocks or a larger well volume."
         )
     dry = rest[(rest > 0) & (rest < volumes.minimum)]
     if not dry.empty:
         raise RefusedError(
-            f"The {diluent} of {_places(dry.index)} would be {microlitres(dry.min(), tick):g} µL, "
-            f"less than the {microlitres(volumes.minimum, tick):g} µL that the robot can dispense; "
+            f"The {diluent} of {_formulas_in(filled, dry.index)} would be "
+            f"{microlitres(dry.min(), tick):g} µL, less than the "
+            f"{microlitres(volumes.minimum, tick):g} µL that the robot can dispense; "
             "change a concentration or the well volume."
         )
     water = rest[rest > 0].rename("ticks").reset_index()
@@ -247,6 +248,14 @@ def deck_totals(deck: pd.DataFrame) -> pd.DataFrame:
     totals = by_stock[volumes].sum().round(9)
     totals.insert(0, "source_wells", by_stock.size())
     return totals.reset_index()
+
+
+def _formulas_in(filled: pd.DataFrame, wells: Iterable[tuple[int, str]]) -> str:
+    """Name wells given as (plate, well) pairs, after the formulas and controls in them."""
+    wells = list(wells)
+    formulas = filled.set_index(["plate", "well"])["formula"].loc[wells].unique()
+    names = ", ".join(str(formula) for formula in formulas)
+    return f"formula{'s' if len(formulas) > 1 else ''} {names} ({_places(wells)})"
 
 
 def _places(wells: Any) -> str:

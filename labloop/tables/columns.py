@@ -193,7 +193,8 @@ def _factor(
         response = responses[target.at]
         if fold(unit) == fold(response.unit):
             return 1.0
-        if is_unit(unit) and is_unit(response.unit):
+        # a response in % is rarely a weight in volume: viability, confluence, purity
+        if is_unit(unit) and is_unit(response.unit) and "%" not in (unit, response.unit):
             return conversion_factor(unit, response.unit)
     except UnitError as error:
         raise UnitError(f"{target.name}: {error}") from error
@@ -206,7 +207,7 @@ def _factor(
 def _carried_along(table: Table, at: int) -> bool:
     """Return whether a column may stand unused: a well-known one, or row numbers without name."""
     name = table.names[at]
-    if name:
+    if name and not name.startswith("Unnamed: "):  # as pandas calls a column without a name
         return fold(name) in NOTES or fold(name) in KEYS
     numbers, problems = parse_numbers(table.columns[at], NumberStyle())
     if problems:

@@ -36,8 +36,8 @@ def round_files(kind: str, plan: RoundPlan, *, stem: str) -> dict[str, bytes]:
     if kind not in (plan.robot.kind, "manual"):
         raise RefusedError(
             f'The round was planned for the robot "{plan.robot.kind}", not for "{kind}", whose '
-            f'volumes differ; export to "{plan.robot.kind}" or "manual", or set kind = "{kind}" '
-            "under [robot] before the next round is proposed."
+            f'volumes differ; export to {_possible(plan.robot.kind)}, or set kind = "{kind}" under '
+            "[robot] before the next round is proposed."
         )
     check(plan)
     files = {
@@ -49,3 +49,8 @@ def round_files(kind: str, plan: RoundPlan, *, stem: str) -> dict[str, bytes]:
         **WORKLISTS[kind](plan),
     }
     return {f"{stem}-{name}": content for name, content in files.items()}
+
+
+def _possible(kind: str) -> str:
+    """Name the kinds that a round planned for a robot can be exported to."""
+    return '"manual"' if kind == "manual" or kind not in WORKLISTS else f'"{kind}" or "manual"'

@@ -207,13 +207,13 @@ def test_ticks_become_clean_microlitres():
     [
         (
             901,
-            "The stocks of wells A1, C2 are up to 0.1 µL more than the well holds beside the "
-            "inoculum; use stronger stocks or a larger well volume.",
+            "The stocks of formula f (wells A1, C2) are up to 0.1 µL more than the well holds "
+            "beside the inoculum; use stronger stocks or a larger well volume.",
         ),
         (
             895,
-            "The water of wells A1, C2 would be 0.5 µL, less than the 1 µL that the robot can "
-            "dispense; change a concentration or the well volume.",
+            "The water of formula f (wells A1, C2) would be 0.5 µL, less than the 1 µL that the "
+            "robot can dispense; change a concentration or the well volume.",
         ),
         (
             5,

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labloop.definition import parse
-from labloop.wells import SHAPES
 from labloop.simulate.demo import demo_definition, to_concentrations, to_unit
 from labloop.space.levels import Volumes, level_table
+from labloop.wells import SHAPES
 
 
 def test_every_formula_of_the_demo_can_be_dispensed():

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from labloop.wells import well_names
 from labloop.simulate.virtual_lab import VirtualLab
+from labloop.wells import well_names
 
 SEEDS = st.integers(0, 1000)
 
