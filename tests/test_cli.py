@@ -289,10 +289,10 @@ def test_record_of_part_of_a_round_and_of_the_labs_own(copied, tmp_path):
     assert err == (
         f"Recorded 9 measurements of round 1 from results.csv.\nNothing was said of: {missing}.\n"
     )
-    mine = write(tmp_path / "mine.csv", [*NAMES, "titre"], [[1, 2, 3, 4]])
+    mine = write(tmp_path / "mine.csv", [*NAMES, "titre"], [[1, 2, 3, 4], [2, 3, 4, 5]])
     _, err = run("record", folder, mine)
     assert err == (
-        "Recorded 1 measurements of formulas of the lab's own from mine.csv, 1 new formulas.\n"
+        "Recorded 2 measurements of formulas of the lab's own from mine.csv, 2 new formulas.\n"
     )
 
 

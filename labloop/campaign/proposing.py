@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labloop import store
-from labloop.campaign import recording
+from labloop.campaign.candidates import read_candidates
 from labloop.campaign.knowledge import Floats, Observed, as_amounts, as_concentrations
 from labloop.campaign.learning import Learned, learn, merits
 from labloop.definition import Definition
-from labloop.errors import RefusedError, RejectedError
+from labloop.errors import RefusedError
 from labloop.plate.dispensing import plan
 from labloop.plate.layout import arrange
 from labloop.plate.recipes import control_recipes, formula_recipes, wanted_controls
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 _PERFORMERS = 24
-_LISTED_TOLERANCE = 0.02
 MOST_FORMULAS = 4096
 
 
@@ -64,7 +63,7 @@ def propose(
     if not 1 <= count <= MOST_FORMULAS:
         raise RefusedError(f"A round has 1 to {MOST_FORMULAS} formulas (got {count}).")
     seed = _next_number(opened, known_event) if seed is None else seed
-    listed, labels = _listed(definition, space, candidates, seed)
+    listed, labels = read_candidates(definition, space, candidates, seed)
     learned = learn(opened, definition, space, known_event, progress)
     chosen = _choose(opened, learned, count, seed, listed, known_event, progress)
     if len(chosen.levels) < count:
@@ -287,46 +286,6 @@ def _performers(definition: Definition, past: Observed) -> Floats:
     order = np.argsort(-rank, kind="stable")
     best = order[np.isfinite(rank[order])][:_PERFORMERS]
     return np.asarray(past.concentrations[best])
-
-
-def _listed(
-    definition: Definition,
-    space: FormulaSpace,
-    candidates: pd.DataFrame | str | Path | None,
-    seed: int,
-) -> tuple[LevelNumbers | None, dict[bytes, object] | None]:
-    """Return the user's candidates as level numbers, and each one's (first) label.
-
-    Raises:
-        RejectedError: A candidate is off every level by more than 2 % of a component's range, or
-            breaks a constraint.
-    """
-    if candidates is None:
-        return None, None
-    concentrations, index = recording.read_formulas(definition, candidates)
-    wanted = space.encode_concentrations(concentrations)
-    nearest = space.nearest(concentrations)
-    levels, holds = space.mend(nearest, np.random.default_rng(seed))
-    off = np.abs(space.encode(nearest) - wanted)
-    moved = np.abs(space.encode(levels) - wanted)
-    made = np.all(off <= _LISTED_TOLERANCE, axis=1)
-    holds = holds & np.all(moved <= _LISTED_TOLERANCE, axis=1)
-    problems = []
-    for row in np.flatnonzero(~(made & holds)).tolist():
-        name = space.names[int(space.component_of_column[int(np.argmax(off[row]))])]
-        why = f"its {name} is out of reach of the range, the levels or the stocks"
-        if made[row]:
-            why = f"it breaks {' and '.join(space.broken(nearest[row : row + 1]))}"
-        problems.append(f"candidate {index[row]}: {why}; leave it out or change it")
-    if problems:
-        raise RejectedError(
-            f"{len(problems)} of {len(levels)} candidates were rejected; nothing was changed:",
-            problems[:20] + ([f"(+{len(problems) - 20} more)"] if len(problems) > 20 else []),
-        )
-    labels: dict[bytes, object] = {}
-    for row, label in zip(levels, index, strict=True):
-        labels.setdefault(row.tobytes(), label)
-    return levels, labels
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
