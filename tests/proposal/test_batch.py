@@ -120,12 +120,15 @@ def test_without_a_surrogate_the_plate_fills_the_space(hard):
     assert np.isnan(chosen.acquisition).all()
 
 
-def test_half_of_a_first_plate_fills_the_space_and_history_chooses_the_rest(free, fake_surrogate):
+def test_history_chooses_a_quarter_of_a_first_plate_by_its_predictions(free, fake_surrogate):
     known = known_of(free, measured=0, performers=10)
     chosen = chosen_from(free, known, fake_surrogate)
     check(free, chosen, known, 12)
-    assert np.isnan(chosen.acquisition).sum() == 6
-    assert (chosen.origin[:6] == LATIN_HYPERCUBE).all()
+    assert np.isnan(chosen.acquisition).sum() == 9
+    assert (chosen.origin[:9] == LATIN_HYPERCUBE).all()
+    predicted = fake_surrogate.mean_and_variance(free.encode(chosen.levels), by_expert=True)
+    mean = predicted.expert_mean.mean(axis=0)[:, 0]
+    assert mean[9:].min() > np.median(mean[:9])
 
 
 def test_a_first_plate_of_one_formula(free, fake_surrogate):
