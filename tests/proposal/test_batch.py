@@ -127,7 +127,7 @@ def test_history_chooses_a_quarter_of_a_first_plate_by_its_predictions(free, fak
     assert np.isnan(chosen.acquisition).sum() == 9
     assert (chosen.origin[:9] == LATIN_HYPERCUBE).all()
     predicted = fake_surrogate.mean_and_variance(free.encode(chosen.levels), by_expert=True)
-    mean = predicted.expert_mean.mean(axis=0)[:, 0]
+    mean = np.asarray(predicted.expert_mean).mean(axis=0)[:, 0]
     assert mean[9:].min() > np.median(mean[:9])
 
 
