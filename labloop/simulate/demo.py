@@ -67,6 +67,7 @@ def demo_definition() -> dict[str, Any]:
             {"name": "viability", "unit": "%", "goal": "observe"},
             {"name": "density", "unit": "10^6/mL", "goal": "observe"},
         ],
+        "proposal": {"formulas": 24, "candidates": 200_000},
         "formulas": {"commercial": {name: amount for name, *_, amount in _COMPONENTS if amount}},
     }
 
