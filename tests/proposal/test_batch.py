@@ -126,7 +126,9 @@ def test_history_chooses_a_quarter_of_a_first_plate_by_its_predictions(free, fak
     check(free, chosen, known, 12)
     assert np.isnan(chosen.acquisition).sum() == 9
     assert (chosen.origin[:9] == LATIN_HYPERCUBE).all()
-    predicted = fake_surrogate.mean_and_variance(free.encode(chosen.levels), by_expert=True)
+    X = free.encode_concentrations(known.performers)
+    surrogate = fake_surrogate(X, truth(X)[:, :1])
+    predicted = surrogate.mean_and_variance(free.encode(chosen.levels), by_expert=True)
     mean = np.asarray(predicted.expert_mean).mean(axis=0)[:, 0]
     assert mean[9:].min() > np.median(mean[:9])
 
