@@ -388,9 +388,9 @@ class Campaign:
 
     def _use_definition(self, writing: Writing) -> int:
         """Store the definition as it is now, if it is new, and return its id."""
-        from labloop.campaign.knowledge import refuse_other_units
+        from labloop.campaign.knowledge import refuse_lost_meaning
 
-        refuse_other_units(writing.store, self.definition)
+        refuse_lost_meaning(writing.store, self.definition)
         return store.use_definition(
             writing,
             self.text,

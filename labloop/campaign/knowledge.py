@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from labloop import store
 from labloop.definition import Component, Definition, Response
-from labloop.errors import RefusedError
+from labloop.errors import RefusedError, did_you_mean
 from labloop.noise import Observations, observations
 from labloop.store import NOW, Store
 
@@ -48,8 +48,19 @@ class Observed:
         return len(self.ids)
 
 
-def refuse_other_units(opened: Store, definition: Definition) -> None:
-    """Raise RefusedError where a name has another unit than its stored numbers are in."""
+def refuse_lost_meaning(opened: Store, definition: Definition) -> None:
+    """Raise RefusedError where stored numbers would no longer mean what they did.
+
+    A name may not get another unit, and a component that formulas contain may not vanish: formulas
+    that differ in it alone would count as the same.
+    """
+    for name in store.read_components(opened):
+        if name not in definition.component_names:
+            hint = did_you_mean(name, definition.component_names)
+            raise RefusedError(
+                f'The component "{name}" is no longer in campaign.toml, but stored formulas '
+                f"contain it{hint}; put it back, with fixed = 0 if it is not used any more."
+            )
     for what, known, now in (
         ("component", store.read_components(opened), definition.components),
         ("response", store.read_responses(opened), definition.responses),

@@ -15,7 +15,7 @@ from labloop.campaign.knowledge import (
     Scale,
     history,
     own,
-    refuse_other_units,
+    refuse_lost_meaning,
 )
 from labloop.campaign.subject import PRETRAINED, subject_of
 from labloop.definition import Definition
@@ -80,7 +80,7 @@ def pretrain(
     from labloop import surrogate
     from labloop.surrogate.training import PLAIN, RESIDUAL
 
-    refuse_other_units(opened, definition)
+    refuse_lost_meaning(opened, definition)
     if folds == 1 or folds < 0:
         raise RefusedError(f"Cross-validation takes 2 folds or more, or 0 for none (got {folds}).")
     known = history(opened, definition.components, definition.responses, known_event)
@@ -204,7 +204,7 @@ def learn(
     Raises:
         RefusedError: The history was not learned yet, or was learned for another definition.
     """
-    refuse_other_units(opened, definition)
+    refuse_lost_meaning(opened, definition)
     components, responses = definition.components, definition.responses
     mine = own(opened, components, responses, known_event)
     past = history(opened, components, responses, known_event)
@@ -263,7 +263,7 @@ def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:
 
     from labloop.campaign.rounds import amounts_frame
 
-    refuse_other_units(opened, definition)
+    refuse_lost_meaning(opened, definition)
     known = own(opened, definition.components, definition.responses)
     merit = merits(definition, known)
     order = np.argsort(-merit, kind="stable")

@@ -89,6 +89,24 @@ def test_a_unit_cannot_change(recorded, lab, what):
         assert len(campaign.best()) == 7
 
 
+def test_a_component_cannot_vanish(recorded, lab):
+    components = lab.definition()["component"]
+    gone, kept = components[-1]["name"], components[:-1]
+    definition = lab.definition(component=kept)
+    formulas = definition.get("formulas", {})
+    definition["formulas"] = {
+        n: {c: a for c, a in f.items() if c != gone} for n, f in formulas.items()
+    }
+    with lab.rewrite(recorded, definition) as campaign:
+        for call in (campaign.propose, campaign.best, campaign.pretrain):
+            with pytest.raises(RefusedError) as error:
+                call()
+            assert str(error.value) == (
+                f'The component "{gone}" is no longer in campaign.toml, but stored formulas '
+                "contain it; put it back, with fixed = 0 if it is not used any more."
+            )
+
+
 @pytest.mark.parametrize(
     "change",
     [
