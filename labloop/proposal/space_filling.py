@@ -71,6 +71,7 @@ def _representatives(
     """Return the listed formulas nearest to the centres of as many clusters of the list."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import pairwise_distances_argmin
+    from threadpoolctl import threadpool_limits
 
     left = np.unique(listed[free(space, listed, taken, listed=True)], axis=0)
     if len(left) <= count:
@@ -78,7 +79,8 @@ def _representatives(
     sample = rng.permutation(len(left))[:_CLUSTERED]
     codes = space.encode(left[sample])
     seed = int(rng.integers(2**31))
-    centres = KMeans(count, n_init=1, random_state=seed).fit(codes).cluster_centers_
+    with threadpool_limits(1):  # several threads would add up in an order of their own
+        centres = KMeans(count, n_init=1, random_state=seed).fit(codes).cluster_centers_
     rows = list(dict.fromkeys(pairwise_distances_argmin(centres, codes).tolist()))
     spare = [row for row in range(len(sample)) if row not in set(rows)]
     return left[sample[(rows + spare)[:count]]]
