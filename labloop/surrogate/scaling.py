@@ -65,12 +65,14 @@ class SourceScales:
 
     `level` and `scale` (S, m); `pooled_level`, `pooled_scale` and `level_spread` (m,) summarise
     the sources, weighted by their rows: what is expected of a line that has not been measured.
-    `level_spread` is the standard deviation of the sources' levels. A response that no source
-    has gets level 0, scale 1.
+    `level_spread` is the standard deviation of the sources' levels. `present` (S, m) says which
+    source has values of which response: the others take the pooled level and scale. A response
+    that no source has gets level 0, scale 1.
     """
 
     level: Array
     scale: Array
+    present: NDArray[np.bool_]
     pooled_level: Array
     pooled_scale: Array
     level_spread: Array
@@ -109,7 +111,7 @@ def source_scales(Y: Array, source: NDArray[np.int64], *, min_max: bool = False)
 
     `Y` (n, m) with NaN = missing, `source` (n,) whole numbers from 0. Level and scale are mean
     and standard deviation, or minimum and range with `min_max`. A source that does not vary, or
-    has one value, takes the pooled scale.
+    has one value, takes the pooled scale; one without values the pooled level too.
     """
     measure = least_and_range if min_max else centre_and_spread
     sources, responses = int(source.max(initial=0)) + 1, Y.shape[1]
@@ -123,8 +125,9 @@ def source_scales(Y: Array, source: NDArray[np.int64], *, min_max: bool = False)
     pooled = np.where(pooled > 0, pooled, 1.0)
     pooled_level = (share * level).sum(axis=0)
     return SourceScales(
-        level=level,
+        level=np.where(count > 0, level, pooled_level),
         scale=np.where(scale > 0, scale, pooled),
+        present=count > 0,
         pooled_level=pooled_level,
         pooled_scale=pooled,
         level_spread=np.sqrt((share * (level - pooled_level) ** 2).sum(axis=0)),

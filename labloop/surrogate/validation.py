@@ -32,6 +32,8 @@ class Validation:
 
     `scores` a frame, one row a response: `r2`, `mse`, `relative_error`, `spearman`, `rows`;
     `predicted` (n, m) in the units of Y, NaN in rows that were not used; `fold` (n,), −1 there.
+    Where the other folds have no value of a row's source, its level and scale cannot be known:
+    the prediction is at the sources' pooled ones and left out of the scores.
     """
 
     scores: pd.DataFrame
@@ -154,11 +156,12 @@ def cross_validate(
         raise RefusedError(
             "Cross-validation needs at least two different formulas with a measured response."
         )
-    predicted = _out_of_fold(
+    predicted, levelled = _out_of_fold(
         x, y, origin.astype(np.int64), fold, np.asarray(component_of_column, dtype=np.int64),
         layers, members, feature_share, recipe, seed, progress,
     )  # fmt: skip
-    table = scores(y, predicted, origin.astype(np.int64), untransform=untransform)
+    fair = np.where(levelled, predicted, np.nan)
+    table = scores(y, fair, origin.astype(np.int64), untransform=untransform)
     everywhere = np.full(Y.shape, np.nan)
     everywhere[usable] = predicted
     fold_of_row = np.full(len(X), -1, dtype=np.int64)
@@ -170,8 +173,11 @@ def _out_of_fold(
     X: Array, Y: Array, source: NDArray[np.int64], fold: NDArray[np.int64],
     component_of_column: NDArray[np.int64], layers: int, members: int, feature_share: float,
     recipe: Recipe, seed: int, progress: Progress,
-) -> Array:  # fmt: skip
-    """Train folds × members nets as one batch and return the held-out predictions (n, m)."""
+) -> tuple[Array, NDArray[np.bool_]]:  # fmt: skip
+    """Train folds × members nets as one batch and predict the held-out rows.
+
+    Returns the predictions (n, m), and where the training rows have values of the row's source.
+    """
     count = int(fold.max()) + 1
     least = min(int((fold != number).sum()) for number in range(count))
     generator = torch.Generator().manual_seed(seed)
@@ -199,7 +205,7 @@ def _out_of_fold(
         x[number, :, : block.shape[1]] = torch.as_tensor(block, dtype=torch.float32)
     z = torch.as_tensor(np.stack(outputs), dtype=torch.float32)
     net = train(x, z, torch.cat(draws), recipe=recipe, layers=layers, seed=seed, progress=progress)
-    predicted = np.empty_like(Y)
+    predicted, levelled = np.empty_like(Y), np.empty(Y.shape, dtype=bool)
     for number in range(count):
         held = fold == number
         own = slice(number * members, (number + 1) * members)
@@ -208,4 +214,5 @@ def _out_of_fold(
             mean = nets(x[number, torch.as_tensor(held)]).mean(0).double().numpy()
         level, scale = scales[number].level[source[held]], scales[number].scale[source[held]]
         predicted[held] = mean * scale + level
-    return predicted
+        levelled[held] = scales[number].present[source[held]]
+    return predicted, levelled

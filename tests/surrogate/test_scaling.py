@@ -37,6 +37,16 @@ def test_each_source_has_its_own_level_and_scale():
     assert Z[:2] == pytest.approx(Z[2:])
 
 
+@pytest.mark.parametrize("min_max", [False, True])
+def test_a_source_without_values_takes_the_pooled_level_and_scale(min_max):
+    Y = np.array([[900.0, 1.0], [1100.0, 2.0], [np.nan, 3.0]])
+    scales = source_scales(Y, np.array([0, 0, 2]), min_max=min_max)
+    assert scales.present.tolist() == [[True, True], [False, False], [False, True]]
+    for absent in (1, 2):
+        assert scales.level[absent, 0] == scales.pooled_level[0] == scales.level[0, 0] > 0
+        assert scales.scale[absent, 0] == scales.pooled_scale[0] == scales.scale[0, 0]
+
+
 def test_ranges_unite_the_rows_with_the_unit_box():
     low, high = input_ranges(np.array([[-0.5, 0.3], [0.2, 4.0]]))
     assert low.tolist() == [-0.5, 0.0]

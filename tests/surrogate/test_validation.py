@@ -54,6 +54,18 @@ def test_cross_validation_predicts_each_row_from_the_other_folds(lines):
     assert result.scores["rows"].tolist() == (~np.isnan(lines.Y)).sum(axis=0).tolist()
 
 
+def test_one_row_of_a_second_source_is_predicted_but_cannot_spoil_the_scores(lines):
+    first = lines.source == 0
+    X, Y = lines.X[first], lines.Y[first] + 1000.0
+    arguments = {"layers": 3, "members": 2, "folds": 3, "recipe": Recipe(epochs=40)}
+    source = np.zeros(len(X), dtype=int)
+    source[1] = 1
+    result = cross_validate(X, Y, source, **arguments)
+    assert (result.scores["r2"] > 0.3).all()
+    assert result.scores["rows"].tolist() == ((~np.isnan(Y)).sum(axis=0) - 1).tolist()
+    assert np.abs(result.predicted[1] - Y[1]).max() < 5.0
+
+
 def test_held_out_values_do_not_reach_their_own_prediction(lines):
     arguments = {"layers": 3, "members": 2, "folds": 3, "recipe": Recipe(epochs=2)}
     before = cross_validate(lines.X, lines.Y, lines.source, **arguments)
