@@ -26,7 +26,7 @@ class Expert(Protocol):
 
     @property
     def left_out_mean(self) -> Tensor:
-        """Prediction of each measured row by what did not see it: (rows,)."""
+        """Prediction of each measured row by what did not see it, NaN if nothing: (rows,)."""
         ...
 
     @property
@@ -105,6 +105,7 @@ def calibrated_ensemble(
 
     `points` n own rows, `y` (n,) with NaN = missing, `seen` (M, n) which member learned from
     which row, `noise` the variance of a measurement, `lengthscale` (d,) of the discrepancy.
+    A row that every member learned from has no left-out prediction: its mean is NaN.
     """
     values = points.tuned[..., response]
     out = (~seen).T.to(values.dtype)
@@ -130,7 +131,7 @@ def calibrated_ensemble(
         level=torch.tensor(0.0 if int(count) else LEVEL_VARIANCE, dtype=torch.float64),
         lengthscale=lengthscale,
         noise=noise,
-        left_out_mean=mean[~torch.isnan(y)],
+        left_out_mean=torch.where(votes > 0, mean, torch.nan)[~torch.isnan(y)],
         left_out_variance=variance[~torch.isnan(y)],
     )
 

@@ -199,7 +199,7 @@ class Surrogate(Model):
         One row a response: `b` and `b_sd` the fitted scale of the history's prediction (1 = as
         the history says, 0 = no relation; NaN without history); `score_<expert>` the mean log
         predictive density of rows left out, in standardised units (higher is better; NaN without
-        rows); `weight_<expert>` its share of the mixture; `text`.
+        rows), over the rows that every expert can leave out; `weight_<expert>` its share of the mixture; `text`.
         """
         names = list(responses) if responses is not None else list(range(self.num_outputs))
         records = [self._trust_of(j) for j in range(self.num_outputs)]
@@ -209,22 +209,35 @@ class Surrogate(Model):
         y = torch.as_tensor(self._standard[:, response])
         y = y[~torch.isnan(y)]
         b, b_sd = math.nan, math.nan
-        scores: dict[str, float] = {}
+        densities: dict[str, Tensor] = {}
         for name, each in self._processes.items():
             expert = each[response]
             if isinstance(expert, GaussianProcess) and expert.shape == RESIDUAL_GP:
                 b, b_sd = expert.trust
-            scores[f"score_{name}"] = _score(y, expert)
+            densities[f"score_{name}"] = _density(y, expert)
+        scores = _scores(densities)
         for number, name in enumerate(self.experts):
             scores[f"weight_{name}"] = float(self.weights[number, response])
         own = scores.get("weight_own_rows", 0.0)
         return {"b": b, "b_sd": b_sd, **scores, "text": _sentence(b, b_sd, len(y), own)}
 
 
-def _score(y: Tensor, expert: Expert) -> float:
-    if not len(y) or len(expert.left_out_mean) != len(y):
-        return math.nan
-    return float(log_density(y, expert.left_out_mean, expert.left_out_variance).mean())
+def _density(y: Tensor, expert: Expert) -> Tensor:
+    """Return the log density of each left-out row (n,), or nothing if the expert kept some."""
+    if len(expert.left_out_mean) != len(y):
+        return y.new_zeros(0)
+    return log_density(y, expert.left_out_mean, expert.left_out_variance)
+
+
+def _scores(densities: dict[str, Tensor]) -> dict[str, float]:
+    """Average left-out log densities over the rows that all have; NaN where there is none."""
+    most = max(map(len, densities.values()), default=0)
+    full = [each for each in densities.values() if len(each) == most]
+    common = torch.isfinite(torch.stack(full)).all(0)
+    return {
+        name: float(each[common].mean()) if len(each) == most else math.nan
+        for name, each in densities.items()
+    }
 
 
 def _sentence(b: float, b_sd: float, rows: int, own: float) -> str:

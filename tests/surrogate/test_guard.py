@@ -29,6 +29,15 @@ def test_few_rows_or_no_scores_leave_the_vote():
     assert vote(torch.zeros(20), torch.zeros(0)) == 1.0
 
 
+def test_rows_that_were_not_left_out_do_not_count():
+    own = torch.linspace(-1.0, 0.5, 30)
+    other = own + torch.linspace(-0.3, 0.2, 30)
+    gaps = torch.full((20,), torch.nan)
+    padded = vote(torch.cat([own, torch.zeros(20)]), torch.cat([other, gaps]))
+    assert padded == vote(own, other)
+    assert vote(torch.zeros(20), torch.cat([torch.full((7,), -9.0), gaps[:13]])) == 1.0
+
+
 def test_log_density_is_the_normal_one():
     wanted = torch.distributions.Normal(1.0, 2.0).log_prob(torch.tensor(4.0))
     got = log_density(torch.tensor([4.0]), torch.tensor([1.0]), torch.tensor([4.0]))

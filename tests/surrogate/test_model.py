@@ -131,6 +131,18 @@ def test_trust_has_numbers_and_a_sentence_for_each_response(surrogate):
     assert trust["text"].str.contains("after 30 own rows").all()
 
 
+def test_scores_compare_experts_on_the_rows_that_all_could_leave_out(pretrained, lines):
+    surrogate = fit(pretrained, lines.own_x[:9], lines.own_y[:9])
+    unseen = {
+        name: torch.isnan(each[0].left_out_mean).sum().item()
+        for name, each in surrogate._processes.items()
+    }
+    assert unseen["tuned"] > 0  # three members: some rows are in every bootstrap
+    trust = surrogate.trust()
+    assert np.isfinite(trust.filter(like="score_").to_numpy(float)).all()
+    assert np.isfinite(surrogate.weights).all()
+
+
 def test_trust_without_history_says_so(lines):
     trust = fit(None, lines.own_x, lines.own_y).trust()
     assert trust["b"].isna().all()
