@@ -2,7 +2,7 @@
 
 Plain double-precision torch rather than GPyTorch modules: hyperparameters take the gradient of
 the marginal likelihood through one factorisation and a product (no gradient of a Cholesky), all
-solves are cached, and predictions stream in single precision. At 200 rows × 50 columns a fit
+solves are cached, and predictions can stream in single precision. At 200 rows × 50 columns a fit
 takes tenths of a second.
 """
 
@@ -99,7 +99,8 @@ class GaussianProcess:
 
     `anchors` are its n rows, `rows` their row numbers as a key, `weights` (n,) = K⁻¹(y − mean),
     `whitener` (n, n) = L⁻¹ with K = LLᵀ. `noise` is the variance of a new measurement like its
-    rows, `trust` the mean and sd of b, `left_out_*` each row's prediction by the others.
+    rows, `noise_share` the smallest noise of a row as a share of the greatest prior variance of
+    a row, `trust` the mean and sd of b, `left_out_*` each row's prediction by the others.
     """
 
     shape: Shape
@@ -110,6 +111,7 @@ class GaussianProcess:
     weights: Tensor
     whitener: Tensor
     noise: Tensor
+    noise_share: float
     trust: tuple[float, float]
     left_out_mean: Tensor
     left_out_variance: Tensor
@@ -211,6 +213,7 @@ def fit_process(
         weights=weights,
         whitener=whitener,
         noise=noise.mean() if len(y) else theta.noise,
+        noise_share=float(noise.min() / gram.diagonal().max()) if len(y) else 1.0,
         trust=trust,
         left_out_mean=y - weights / precision,
         left_out_variance=1.0 / precision,

@@ -27,6 +27,11 @@ from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, silent
 
 
+# Below this share of noise in the prior variance, single precision loses the posterior: its
+# variance is the small difference of numbers of the prior's size.
+SINGLE_PRECISION_NOISE = 1e-3
+
+
 @dataclass(frozen=True)
 class Predictions:
     """Streamed predictions in the units of Y.
@@ -60,6 +65,11 @@ class Surrogate(Model):
         self._describe = describer
         self._processes = experts
         self._single = {name: [e.to(torch.float32) for e in each] for name, each in experts.items()}
+        shares = [
+            e.noise_share for each in experts.values() for e in each
+            if isinstance(e, GaussianProcess)
+        ]  # fmt: skip
+        self._needs_double = min(shares, default=1.0) < SINGLE_PRECISION_NOISE
         self._standard = y
         self.weights = weights
         noise = [[float(e.noise) for e in each] for each in experts.values()]
@@ -131,21 +141,27 @@ class Surrogate(Model):
         by_expert: bool = False,
         progress: Progress = silent,
     ) -> Predictions:
-        """Predict any number of rows (n, D) in single precision and constant memory.
+        """Predict any number of rows (n, D) in constant memory.
 
-        Work is done in chunks that stay in the processor's cache. `by_expert` also returns each
-        expert's moments, from which expected improvement under the mixture is exact.
+        Work is done in chunks that stay in the processor's cache. One chunk or less is computed
+        in double precision; more rows in single precision, unless the smallest noise of any
+        Gaussian process's rows is below a thousandth of its prior variance, where single
+        precision would get mean and variance wrong. `by_expert` also returns each expert's
+        moments, from which expected improvement under the mixture is exact.
         """
         n, m, k = len(X), self.num_outputs, len(self.experts)
         means = np.empty((k, n, m)) if by_expert else None
         variances = np.empty((k, n, m)) if by_expert else None
         mean, variance = np.empty((n, m)), np.empty((n, m))
+        double = self._needs_double or n <= chunk
+        dtype = torch.float64 if double else torch.float32
+        experts = self._processes if double else self._single
 
         def predict(start: int) -> int:
             stop = min(start + chunk, n)
             with torch.no_grad():
-                rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=torch.float32)
-                each_mean, each_variance = self._marginals(self._describe(rows))
+                rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=dtype)
+                each_mean, each_variance = _marginals(experts, self._describe(rows))
             share = self.weights[:, None, :]
             centre = (share * each_mean).sum(0)
             spread = (share * (each_variance + (each_mean - centre) ** 2)).sum(0)
@@ -162,23 +178,6 @@ class Surrogate(Model):
             for stop in pool.map(predict, range(0, n, chunk)):
                 progress(stop, n)
         return Predictions(mean, variance, means, variances)
-
-    def _marginals(self, points: Points) -> tuple[Array, Array]:
-        """Return every expert's standardised mean and variance: (K, n, m) each."""
-        grams: dict[bytes, Tensor] = {}
-
-        def marginal(expert: Expert) -> Tensor:
-            if isinstance(expert, GaussianProcess) and expert.shape.linear:
-                # Responses measured in the same rows share the costliest product.
-                if expert.rows not in grams:
-                    grams[expert.rows] = points.phi @ expert.anchors.phi.mT
-                return torch.stack(expert.marginal(points, grams[expert.rows]))
-            return torch.stack(expert.marginal(points))
-
-        each = [torch.stack([marginal(e) for e in row], -1) for row in self._single.values()]
-        stacked = torch.stack(each)
-        both = stacked.double().numpy()
-        return both[:, 0], both[:, 1]
 
     def draw(self, X: NDArray[np.floating] | Tensor, samples: int, *, seed: int = 0) -> Array:
         """Draw whole functions jointly at rows `X` (n, D): (samples, n, m) in the units of Y.
@@ -220,6 +219,24 @@ class Surrogate(Model):
             scores[f"weight_{name}"] = float(self.weights[number, response])
         own = scores.get("weight_own_rows", 0.0)
         return {"b": b, "b_sd": b_sd, **scores, "text": _sentence(b, b_sd, len(y), own)}
+
+
+def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array, Array]:
+    """Return every expert's standardised mean and variance: (K, n, m) each."""
+    grams: dict[bytes, Tensor] = {}
+
+    def marginal(expert: Expert) -> Tensor:
+        if isinstance(expert, GaussianProcess) and expert.shape.linear:
+            # Responses measured in the same rows share the costliest product.
+            if expert.rows not in grams:
+                grams[expert.rows] = points.phi @ expert.anchors.phi.mT
+            return torch.stack(expert.marginal(points, grams[expert.rows]))
+        return torch.stack(expert.marginal(points))
+
+    each = [torch.stack([marginal(e) for e in row], -1) for row in experts.values()]
+    stacked = torch.stack(each)
+    both = stacked.double().numpy()
+    return both[:, 0], both[:, 1]
 
 
 def _density(y: Tensor, expert: Expert) -> Tensor:
