@@ -139,23 +139,20 @@ def standardised(Y: Array, source: NDArray[np.int64], scales: SourceScales) -> A
     return (Y - scales.level[source]) / scales.scale[source]
 
 
-def own_scales(
-    Y: Array, prior_level: Array | None, prior_scale: Array | None
-) -> tuple[Array, Array]:
+def own_scales(Y: Array, prior_level: Array, prior_scale: Array) -> tuple[Array, Array]:
     """Return the level and scale (m,) of the campaign's own responses, refitted to `Y` (n, m).
 
-    With fewer than five values the scale leans, geometrically, on `prior_scale` (m,) of the
-    history where there is one; without values both come from the history, else 0 and 1.
+    `prior_level`, `prior_scale` (m,) are the history's, both NaN for a response that it lacks.
+    With fewer than five values the scale leans, geometrically, on the history's where there is
+    one; without values both come from the history, else they are 0 and 1.
     """
     level, scale, count = centre_and_spread(Y)
-    if prior_level is not None:
-        level = np.where(count > 0, level, prior_level)
-    fallback = prior_scale if prior_scale is not None else np.ones(Y.shape[1])
-    if prior_scale is None:
-        # One value, or values all alike, and nothing else known: their size is the only clue.
-        fallback = np.where(np.abs(level) > 0, np.abs(level), 1.0)
+    known = ~(np.isnan(prior_level) | np.isnan(prior_scale))
+    level = np.where(known & (count == 0), prior_level, level)
+    # One value, or values all alike, and nothing else known: their size is the only clue.
+    size = np.where(np.abs(level) > 0, np.abs(level), 1.0)
+    fallback = np.where(known, prior_scale, size)
     own = np.where(scale > 0, scale, fallback)
-    if prior_scale is None:
-        return level, own
     trust = np.clip((count - 1) / 4, 0.0, 1.0)
-    return level, np.exp(trust * np.log(own) + (1 - trust) * np.log(fallback))
+    leaning = np.exp(trust * np.log(own) + (1 - trust) * np.log(fallback))
+    return level, np.where(known, leaning, own)

@@ -78,11 +78,7 @@ def _staged(
     progress: Progress,
 ) -> Surrogate:  # fmt: skip
     history = pretrained is not None
-    level, scale = own_scales(
-        Y,
-        pretrained.level.numpy() if pretrained else None,
-        pretrained.scale.numpy() if pretrained else None,
-    )
+    level, scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
     y = torch.as_tensor((Y - level) / scale)
     known = torch.as_tensor(np.where(variance >= 0, variance, np.nan) / scale**2)
     rows = torch.as_tensor(X)
@@ -106,6 +102,17 @@ def _staged(
     rows_measured = (~np.isnan(Y)).sum(axis=0)
     return Surrogate(
         describer, experts, _weights(experts, y), level, scale, rows_measured, y.numpy()
+    )
+
+
+def _prior_scales(pretrained: Pretrained | None, responses: int) -> tuple[Array, Array]:
+    """Return the history's level and scale (m,), NaN for responses that it lacks."""
+    if pretrained is None:
+        return np.full(responses, np.nan), np.full(responses, np.nan)
+    known = pretrained.known.numpy()
+    return (
+        np.where(known, pretrained.level.numpy(), np.nan),
+        np.where(known, pretrained.scale.numpy(), np.nan),
     )
 
 
@@ -162,8 +169,11 @@ def _patent(
     """Transfer as the patent does: min-max scaled outputs, two stages, mean of the members."""
     network = pretrained.network
     least, extent, count = least_and_range(Y)
-    level = np.where(count > 1, least, pretrained.level.numpy())
-    scale = np.where((count > 1) & (extent > 0), extent, pretrained.scale.numpy())
+    own_level, own_scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
+    known = pretrained.known.numpy()
+    level = np.where(count > 1, least, np.where(known, pretrained.level.numpy(), own_level))
+    scale = np.where(known, pretrained.scale.numpy(), own_scale)
+    scale = np.where((count > 1) & (extent > 0), extent, scale)
     y = (Y - level) / scale
     frozen = frozen_layers(len(X), network.layers)
     tuned = network

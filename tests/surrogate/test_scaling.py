@@ -65,9 +65,18 @@ def test_five_own_values_leave_the_history_s_scale_behind():
     assert scale[0] == pytest.approx(Y.std(ddof=1))
 
 
+@given(hnp.arrays(float, (3, 2), elements=values))
+def test_a_response_that_the_history_lacks_is_scaled_as_without_history(Y):
+    nothing = np.full(2, np.nan)
+    without = own_scales(Y, nothing, nothing)
+    partly = own_scales(Y, np.array([7.0, np.nan]), np.array([2.0, np.nan]))
+    for one, other in zip(without, partly, strict=True):
+        assert one[1] == other[1]
+
+
 @given(hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1), elements=values))
 def test_own_scales_are_finite_and_positive(Y):
-    for prior in (None, np.ones(Y.shape[1])):
+    for prior in (np.full(Y.shape[1], np.nan), np.ones(Y.shape[1])):
         level, scale = own_scales(Y, prior, prior)
         assert np.isfinite(level).all()
         assert np.isfinite(scale).all()

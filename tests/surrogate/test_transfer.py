@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -46,6 +49,27 @@ def test_level_and_scale_are_refitted(pretrained, lines):
     surrogate = fit(pretrained, lines.own_x, 1e6 * lines.own_y - 3e7)
     error = surrogate.mean_and_variance(lines.own_x).mean - (1e6 * lines.own_y - 3e7)
     assert np.abs(error).mean() < 1e6
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("transfer", ["staged", "patent"])
+def test_a_response_that_the_history_lacks_is_not_taken_as_known(plain, lines, rows, transfer):
+    halved = replace(
+        plain,
+        known=torch.tensor([True, False]),
+        level=plain.level * torch.tensor([1.0, 0.0]),
+        scale=torch.stack([plain.scale[0], torch.ones(()).double()]),
+    )
+    Y = np.column_stack([lines.own_y[:, 0], 949.0 + lines.own_y[:, 1]])[:rows]
+    surrogate = fit(halved, lines.own_x[:rows], Y, transfer=transfer)
+    alone = fit(None, lines.own_x[:rows], Y)
+    predicted, wanted = (each.mean_and_variance(lines.X[:20]) for each in (surrogate, alone))
+    if transfer == "staged":
+        assert surrogate.scale[1] == alone.scale[1]
+        assert (predicted.variance[:, 1] > wanted.variance[:, 1] / 4).all()
+    else:
+        assert (surrogate.scale[1] > 900.0) == (rows == 1)
+    assert np.abs(predicted.mean[:, 1] - 949.0).max() < 2 * alone.scale[1]
 
 
 def test_each_response_learns_from_its_own_rows(pretrained, lines):
