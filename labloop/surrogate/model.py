@@ -26,7 +26,6 @@ from labloop.surrogate.scaling import Array
 from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, silent
 
-
 # Below this share of noise in the prior variance, single precision loses the posterior: its
 # variance is the small difference of numbers of the prior's size.
 SINGLE_PRECISION_NOISE = 1e-3
@@ -218,7 +217,26 @@ class Surrogate(Model):
         for number, name in enumerate(self.experts):
             scores[f"weight_{name}"] = float(self.weights[number, response])
         own = scores.get("weight_own_rows", 0.0)
-        return {"b": b, "b_sd": b_sd, **scores, "text": _sentence(b, b_sd, len(y), own)}
+        return {"b": b, "b_sd": b_sd, **scores, "text": self._sentence(b, b_sd, len(y), own)}
+
+    def _sentence(self, b: float, b_sd: float, rows: int, own: float) -> str:
+        if self._describe.pretrained is None:
+            return "No history is used: predictions rest on the campaign's own rows alone."
+        if rows == 0:
+            return "No own rows yet: predictions rest on the history, at its level and scale."
+        if math.isnan(b):
+            return (
+                f"The pretrained network is used as tuned on {rows} own rows; "
+                "how far the history still holds is not measured."
+            )
+        how = f"scale {b:.2f} ± {b_sd:.2f} of the history's prediction after {rows} own rows"
+        if own > 0.6:
+            return f"The history is set aside, the own rows contradict it ({how})."
+        if b - b_sd > 0.6:
+            return f"The history is followed ({how})."
+        if b + b_sd < 0.3:
+            return f"The history is largely ignored ({how})."
+        return f"The history is followed in part ({how})."
 
 
 def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array, Array]:
@@ -255,18 +273,3 @@ def _scores(densities: dict[str, Tensor]) -> dict[str, float]:
         name: float(each[common].mean()) if len(each) == most else math.nan
         for name, each in densities.items()
     }
-
-
-def _sentence(b: float, b_sd: float, rows: int, own: float) -> str:
-    if math.isnan(b):
-        return "No history is used: predictions rest on the campaign's own rows alone."
-    if rows == 0:
-        return "No own rows yet: predictions rest on the history, at its level and scale."
-    how = f"scale {b:.2f} ± {b_sd:.2f} of the history's prediction after {rows} own rows"
-    if own > 0.6:
-        return f"The history is set aside, the own rows contradict it ({how})."
-    if b - b_sd > 0.6:
-        return f"The history is followed ({how})."
-    if b + b_sd < 0.3:
-        return f"The history is largely ignored ({how})."
-    return f"The history is followed in part ({how})."

@@ -173,6 +173,19 @@ def test_trust_without_history_says_so(lines):
     }
 
 
+def test_trust_in_the_patent_s_model_says_what_it_rests_on(plain, lines):
+    before = fit(plain, lines.own_x[:0], lines.own_y[:0], transfer="patent").trust()
+    assert set(before["text"]) == {
+        "No own rows yet: predictions rest on the history, at its level and scale."
+    }
+    after = fit(plain, lines.own_x, lines.own_y, transfer="patent").trust()
+    assert after["b"].isna().all()
+    assert set(after["text"]) == {
+        "The pretrained network is used as tuned on 30 own rows; "
+        "how far the history still holds is not measured."
+    }
+
+
 def test_progress_may_interrupt_a_stream(surrogate, candidates):
     def stop(done, total):
         raise KeyboardInterrupt
