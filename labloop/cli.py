@@ -298,11 +298,12 @@ def record(
 @main.command()
 @_campaign
 @click.option("--round", "number", required=True, type=int)
-def abandon(campaign: str, number: int) -> None:
+@_dry_run
+def abandon(campaign: str, number: int, dry_run: bool) -> None:
     """Give a round up; its number stays taken."""
     with _open(campaign) as opened:
-        opened.abandon(number)
-    say(f"Round {number} is abandoned.")
+        opened.abandon(number, dry_run=dry_run)
+    say(f"Round {number} {'can be' if dry_run else 'is'} abandoned.")
 
 
 @main.command()

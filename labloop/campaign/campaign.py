@@ -300,13 +300,13 @@ class Campaign:
             self._use_definition(writing)
             return recording.record(writing, self.definition, table, round, **reading)
 
-    def abandon(self, round: int) -> None:  # noqa: A002
-        """Give a round up; its number stays taken.
+    def abandon(self, round: int, *, dry_run: bool = False) -> None:  # noqa: A002
+        """Give a round up; its number stays taken. With `dry_run` only see whether it could be.
 
         Raises:
             RefusedError: There is no such round, or it has results.
         """
-        with self.store.writing("abandon") as writing:
+        with self.store.writing("abandon", keep=not dry_run) as writing:
             store.abandon_round(writing, round)
 
     # -- looking -----------------------------------------------------------------------------

@@ -21,6 +21,9 @@ from labloop.store import NOW, Store
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_COUNTED = ("ok", "below_range", "above_range")
+_WIDEST = 20.0  # standard deviations of a logarithm beyond which nothing is told apart
+
 
 @dataclass(frozen=True, eq=False)
 class Observed:
@@ -134,19 +137,24 @@ def _as_wells(
 ) -> tuple[Floats, Ints]:
     """Return (wells, responses) values and (wells,) formula ids from single measurements.
 
-    The k-th value of a formula's response joins the k-th values of its other responses. Only
-    measurements with status ok have a value.
+    The k-th value of a formula's response joins the k-th values of its other responses. Beside
+    replicates that were measured, one below or above the range counts as its limit, lest a formula
+    look better for its failures; without a known limit the response of the formula is unknown.
     """
     column = {name: j for j, name in enumerate(responses)}
-    count: dict[tuple[int, str], int] = {}
+    replicates: dict[tuple[int, str], list[store.Measurement]] = {}
+    for m in measured:
+        if m.formula is not None and m.response in column and m.status in _COUNTED:
+            replicates.setdefault((m.formula, m.response), []).append(m)
     place: dict[tuple[int, int], int] = {}
     entries: list[tuple[int, int, float]] = []
-    for m in measured:
-        if m.formula is None or m.response not in column or m.status != "ok" or m.value is None:
+    for (formula, response), wells in replicates.items():
+        limits = [m.value for m in wells]
+        if all(m.status != "ok" for m in wells) or None in limits:
             continue
-        k = count[m.formula, m.response] = count.get((m.formula, m.response), -1) + 1
-        row = place.setdefault((m.formula, k), len(place))
-        entries.append((row, column[m.response], m.value))
+        for k, value in enumerate(limits):
+            row = place.setdefault((formula, k), len(place))
+            entries.append((row, column[response], float(value or 0.0)))
     values = np.full((len(place), len(responses)), np.nan)
     for row, j, value in entries:
         values[row, j] = value
@@ -211,15 +219,16 @@ class Scale:
         return model, errors**2
 
     def to_natural(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """Return natural means and standard deviations of normal values on the model's scale.
+        """Return natural centres and spreads of normal values on the model's scale.
 
-        The exponential of a normal value is log-normal: its mean is exp(μ + σ²/2) and its variance
-        that mean squared times exp(σ²) - 1.
+        Of a logarithm they are the median, exp(μ), and half the width of the central 68 %,
+        exp(μ)·sinh(σ). The moments of a log-normal would not do: while little is known they are
+        ruled by a tail that no formula reaches.
         """
-        safe = np.where(self.log, variance, 0.0)
-        log_mean = np.exp(np.where(self.log, mean, 0.0) + safe / 2)
-        sd = np.where(self.log, log_mean * np.sqrt(np.expm1(safe)), np.sqrt(variance))
-        return np.where(self.log, log_mean, mean), sd
+        sd = np.sqrt(variance)
+        median = np.exp(np.where(self.log, mean, 0.0))
+        half = median * np.sinh(np.where(self.log, np.minimum(sd, _WIDEST), 0.0))
+        return np.where(self.log, median, mean), np.where(self.log, half, sd)
 
     def medians(self, values: Floats) -> Floats:
         """Return (n, responses) values on the model's scale as natural ones."""

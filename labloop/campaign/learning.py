@@ -159,7 +159,10 @@ class Learned:
     model: int | None
 
     def moments(self, concentrations: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return (n, responses) natural mean, sd of a new measurement, and sd of the mean alone."""
+        """Return (n, responses) natural mean, sd of a new measurement, and sd of the mean alone.
+
+        A new measurement is made as the campaign makes them: the mean of its replicates.
+        """
         if self.surrogate is None:
             raise RefusedError(
                 "There is nothing to predict from yet; record results with `labloop record`, or "
@@ -169,8 +172,23 @@ class Learned:
             self.space.encode_concentrations(concentrations), chunk=_CHUNK
         )
         mean, sem = self.scale.to_natural(predicted.mean, predicted.variance)
-        _, sd = self.scale.to_natural(predicted.mean, predicted.variance + self.surrogate.noise)
+        noise = self.surrogate.noise * self._noise_share()
+        _, sd = self.scale.to_natural(predicted.mean, predicted.variance + noise)
         return mean, sd, sem
+
+    def _noise_share(self) -> Floats:
+        """Return (responses,) the noise of a new mean over that of the own rows' means.
+
+        The surrogate knows the mean noise of the own rows, which have replicates of their own
+        number (a control many, an adopted formula perhaps one): variances go with 1 / wells.
+        """
+        one_over = np.where(self.own.wells > 0, 1.0 / np.maximum(self.own.wells, 1), np.nan)
+        if not len(one_over):
+            return np.ones(len(self.definition.responses))
+        measured = np.isfinite(one_over).any(axis=0)
+        typical = np.where(measured, np.nansum(one_over, axis=0), 1.0)
+        typical /= np.where(measured, np.isfinite(one_over).sum(axis=0), 1.0)
+        return np.where(measured, 1.0 / self.definition.plate.replicates / typical, 1.0)
 
     def predict(self, concentrations: Floats, index: pd.Index) -> pd.DataFrame:
         """Return the predictions as a frame; see `Campaign.predict`."""

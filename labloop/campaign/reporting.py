@@ -125,13 +125,11 @@ def _of_round(opened: Store, number: int, responses: list[str]) -> pd.DataFrame:
 def _intervals(values: pd.DataFrame, log: npt.NDArray[np.bool_]) -> pd.DataFrame:
     """Return the ends of the 90 % intervals; those of logarithms are log-normal.
 
-    A log-normal value of mean m and standard deviation s has a logarithm of variance
-    log(1 + (s/m)²) and mean log(m) less half of that.
+    Of a logarithm the prediction is the median m with s = m·sinh(σ); see `Scale.to_natural`.
     """
     mean, sd = values["predicted"].to_numpy(dtype=float), values["sd"].to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_sd = np.sqrt(np.log1p((sd / mean) ** 2))
-        log_mean = np.log(mean) - log_sd**2 / 2
+        log_sd, log_mean = np.arcsinh(sd / mean), np.log(mean)
     ends = {
         name: np.where(log, np.exp(log_mean + steps * log_sd), mean + steps * sd)
         for name, steps in (("low", -_TO_END), ("high", _TO_END))

@@ -315,6 +315,12 @@ def _robot(robot: Robot) -> Iterator[str]:
             f"[robot], min_dispense_ul: must not exceed max_dispense_ul {robot.max_dispense_ul:g} "
             f"(got {robot.min_dispense_ul:g})"
         )
+    elif robot.max_dispense_ul < 2 * robot.min_dispense_ul - robot.increment_ul:
+        yield (
+            f"[robot], max_dispense_ul: must be at least twice min_dispense_ul less increment_ul, "
+            f"{2 * robot.min_dispense_ul - robot.increment_ul:g} (got {robot.max_dispense_ul:g}); "
+            "volumes in between could not be split"
+        )
     if robot.increment_ul > robot.max_dispense_ul:
         yield (
             f"[robot], increment_ul: must not exceed max_dispense_ul {robot.max_dispense_ul:g} "

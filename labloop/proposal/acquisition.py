@@ -14,12 +14,14 @@ from typing import Any, Protocol
 import torch
 from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from labloop.proposal.goals import Goals
 from labloop.space.levels import Floats
 
 CHANNELS = 64
 _TINY = 1e-30
+_FAR_BELOW = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,9 @@ class Scalarisations:
         """
         worst = torch.quantile(known, 0.1, dim=0)
         reference = torch.where(goals.reference.isnan(), worst, goals.reference).to(known)
-        scale = (known.max(dim=0).values - reference).clamp_min(1e-9)
+        best = known.max(dim=0).values
+        # a reference above everything known leaves the known spread as the measure
+        scale = torch.where(best > reference, best - reference, best - worst).clamp_min(1e-9)
         draws = torch.randn(channels, known.shape[1], generator=generator, dtype=known.dtype)
         directions = draws.abs() * goals.weight.to(known)
         directions = directions / directions.norm(dim=1, keepdim=True)
@@ -171,10 +175,17 @@ def value_of(goals: Goals, reference: Moments, generator: torch.Generator) -> Sc
     known = _mixed(reference, goals)
     scalarise = Scalarisations.of(goals, known, CHANNELS, generator)
 
+    def worth_of(values: Tensor) -> Tensor:
+        return scalarise(values.expand(CHANNELS, *values.shape)).mean(dim=0)
+
+    ordinary = worth_of(known)
+    floor, width = ordinary.min(), (ordinary.max() - ordinary.min()).clamp_min(1e-9)
+
     def score(moments: Moments) -> Tensor:
-        values = _mixed(moments, goals)
-        worth = scalarise(values.expand(CHANNELS, *values.shape)).mean(dim=0)
-        return worth + _log_probability_met(goals, moments)
+        worth = (worth_of(_mixed(moments, goals)) - floor) / width
+        # the logarithm of a smooth step above the floor, which is nearly worth itself below it
+        height = torch.where(worth < -_FAR_BELOW, worth, softplus(worth).log())
+        return height + _log_probability_met(goals, moments)
 
     return score
 

@@ -58,8 +58,9 @@ class Chosen:
     Attributes:
         levels: (n, components) level numbers.
         origin: (n,) which strategy made each.
-        acquisition: (n,) what each added to the expected improvement when it was chosen, NaN where
-            no surrogate was asked.
+        acquisition: (n,) what each added to the expected improvement on the known formulas and on
+            those before it, in the objective's unit on the model's scale (of several objectives in
+            shares of the hypervolume); NaN where there is no surrogate.
     """
 
     levels: LevelNumbers
@@ -98,7 +99,7 @@ def choose(
     rng = np.random.default_rng(seed)
     if listed is not None:
         listed = listed[space.satisfied(listed)]
-    taken = space.encode_concentrations(np.concatenate([known.measured, known.pending]))
+    taken = _taken(space, known, listed)
     first_plate = not len(known.measured)
     share = settings.seats.latin_hypercube
     if surrogate is None:
@@ -106,18 +107,12 @@ def choose(
     elif first_plate:
         share = max(share, 1.0 - (FROM_HISTORY if listed is None else FROM_HISTORY_LISTED))
     filling = space_filling(space, round(share * count), taken, rng, listed)
-    origin = [LATIN_HYPERCUBE if listed is None else LISTED] * len(filling)
+    origin = LATIN_HYPERCUBE if listed is None else LISTED
+    spread = Chosen(filling, np.full(len(filling), origin), np.full(len(filling), np.nan))
     left = count - len(filling)
-    seats = [Chosen(filling, np.array(origin, dtype="U32"), np.full(len(filling), np.nan))]
-    if surrogate is not None and left and (listed is None or len(listed)):
-        seats.append(
-            _seated(space, surrogate, goals, known, settings, left, filling, rng, listed, progress)
-        )
-    return Chosen(
-        np.concatenate([part.levels for part in seats]),
-        np.concatenate([part.origin for part in seats]),
-        np.concatenate([part.acquisition for part in seats]),
-    )
+    if surrogate is None or not left or (listed is not None and not len(listed)):
+        return spread
+    return _seated(space, surrogate, goals, known, settings, left, spread, rng, listed, progress)
 
 
 def _seated(
@@ -127,21 +122,20 @@ def _seated(
     known: Known,
     settings: ProposalSettings,
     count: int,
-    filling: LevelNumbers,
+    spread: Chosen,
     rng: np.random.Generator,
     listed: LevelNumbers | None,
     progress: Progress,
 ) -> Chosen:
-    """Return the formulas that the surrogate chooses, beside a space filling that is seated."""
+    """Return the plate: the formulas that fill the space, then those that the surrogate chooses."""
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     first_plate = not len(known.measured)
     pending = space.encode_concentrations(known.pending)
-    filled = space.encode(filling)
+    filled = space.encode(spread.levels)
+    best = np.argsort(-known.utility, kind="stable")[:_INCUMBENTS]
+    incumbents = space.encode_concentrations(known.measured[best])
     if first_plate:
         incumbents = filled if len(filled) else space.encode(space.sample(_INCUMBENTS, rng))
-    else:
-        best = np.argsort(-known.utility, kind="stable")[:_INCUMBENTS]
-        incumbents = space.encode_concentrations(known.measured[best])
     acquisition = value_of if first_plate else score_of
     score = acquisition(goals, moments_of(surrogate, incumbents), generator)
 
@@ -149,19 +143,32 @@ def _seated(
         return score(moments_of(surrogate, space.encode(levels))).numpy()
 
     pool = candidates(space, on_levels, known, settings, rng, listed, progress)
-    taken = [space.encode_concentrations(known.measured), pending, filled]
-    new = free(space, pool.levels, np.concatenate(taken), listed=listed is not None)
+    taken = np.concatenate([_taken(space, known, listed), filled])
+    new = free(space, pool.levels, taken, listed=listed is not None)
     pool = _shortened(space, pool.take(np.flatnonzero(new)), listed)
     if first_plate:
         pool = pool.top(count) if listed is not None else apart(space, pool, count)
-    earlier = [incumbents, pending] if first_plate else [incumbents, pending, filled]
     progress("choosing the plate", 0, 1)
-    mixing = 0 if listed is not None else round(settings.seats.mixing * (count + len(filling)))
-    picks, gains = _greedy_seats(
-        space, surrogate, goals, pool, np.concatenate(earlier), count, mixing, generator
-    )
+    inputs = np.concatenate([filled, space.encode(pool.levels), incumbents, pending])
+    worth, best_known = _worth(surrogate, goals, inputs, len(filled) + len(pool), generator)
+    if first_plate:  # nothing was measured: the plate has to improve on its own worst formula
+        best_known = worth.masked_fill(worth.isinf(), torch.inf).amin(dim=1).nan_to_num(posinf=0.0)
+    mixing = 0 if listed is not None else round(settings.seats.mixing * (count + len(filled)))
+    picks, gains = _greedy_seats(worth, best_known, len(filled), pool.origin, count, mixing)
     progress("choosing the plate", 1, 1)
-    return Chosen(pool.levels[picks], pool.origin[picks], np.array(gains, dtype=float))
+    return Chosen(
+        np.concatenate([spread.levels, pool.levels[picks]]),
+        np.concatenate([spread.origin, pool.origin[picks]]),
+        np.array(gains, dtype=float),
+    )
+
+
+def _taken(space: FormulaSpace, known: Known, listed: LevelNumbers | None) -> Floats:
+    """Return encoded formulas that may not come again; for a list, as the list would have them."""
+    earlier = np.concatenate([known.measured, known.pending])
+    if listed is not None:
+        return space.encode(space.nearest(earlier))
+    return space.encode_concentrations(earlier)
 
 
 def _shortened(space: FormulaSpace, pool: Pool, listed: LevelNumbers | None) -> Pool:
@@ -173,34 +180,59 @@ def _shortened(space: FormulaSpace, pool: Pool, listed: LevelNumbers | None) -> 
     return thinned(space, Pool.joined([best, thinned(space, mixed, KEPT // 4)]), 2 * SHORTLIST)
 
 
-def _greedy_seats(
-    space: FormulaSpace,
+def _worth(
     surrogate: Surrogate,
     goals: Goals,
-    pool: Pool,
-    earlier: Floats,
-    count: int,
-    mixing_seats: int,
+    inputs: Floats,
+    candidates: int,
     generator: torch.Generator,
-) -> tuple[npt.NDArray[np.int64], list[float]]:
-    """Choose from the shortlist by joint draws: mixing's own seats first, then the best of all."""
+) -> tuple[Tensor, Tensor]:
+    """Return what candidates are worth in joint draws, and the best known formula in each.
+
+    The first rows of `inputs` (n, columns) are the candidates, the others known or pending.
+    """
     from botorch.sampling import IIDNormalSampler
 
-    inputs = np.concatenate([space.encode(pool.levels), earlier])
-    draws_count = _DRAWS if goals.is_linear else _DRAWS // 4
+    count = _DRAWS if goals.is_linear else _DRAWS // 4
     seed = int(torch.randint(2**31, (1,), generator=generator))
-    sampler = IIDNormalSampler(torch.Size([draws_count]), seed=seed)
     with torch.no_grad():
-        draws = sampler(surrogate.posterior(_tensor(inputs)))
-    n = len(pool)
-    worth, best = joint_values(goals, draws[:, :n], draws[:, n:], _DIRECTIONS, generator)
-    mixed = torch.from_numpy(pool.origin == MIXING)
-    picks, gains, best = greedy(worth, best, min(mixing_seats, count), mixed)
-    allowed = torch.ones(n, dtype=torch.bool)
+        draws = IIDNormalSampler(torch.Size([count]), seed=seed)(
+            surrogate.posterior(torch.from_numpy(inputs))
+        )
+    return joint_values(goals, draws[:, :candidates], draws[:, candidates:], _DIRECTIONS, generator)
+
+
+def _greedy_seats(
+    worth: Tensor,
+    best: Tensor,
+    seated: int,
+    origin: npt.NDArray[np.str_],
+    count: int,
+    mixing_seats: int,
+) -> tuple[npt.NDArray[np.int64], list[float]]:
+    """Choose from the shortlist, mixing's own seats first, then the best of all.
+
+    Args:
+        worth: (channels, seated + n) worth of formulas that are seated already, and of the n of the
+            shortlist.
+        best: (channels,) worth of the best known formula.
+        seated: How many are seated already.
+        origin: (n,) origins of the shortlist.
+        count: How many to choose.
+        mixing_seats: How many of them are reserved for mixing.
+
+    Returns:
+        Numbers of the chosen in the shortlist, and what each of the seated, then of the chosen,
+        added.
+    """
+    gains: list[float] = []
+    for k in range(seated):
+        gains.append(float((worth[:, k] - best).clamp_min(0).mean()))
+        best = torch.maximum(best, worth[:, k])
+    worth = worth[:, seated:]
+    mixed = torch.from_numpy(origin == MIXING)
+    picks, added, best = greedy(worth, best, min(mixing_seats, count), mixed)
+    allowed = torch.ones(len(origin), dtype=torch.bool)
     allowed[picks] = False
-    more, more_gains, _ = greedy(worth, best, count - len(picks), allowed)
-    return np.array([*picks, *more], dtype=np.int64), [*gains, *more_gains]
-
-
-def _tensor(inputs: Floats) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(inputs))
+    more, added_more, _ = greedy(worth, best, count - len(picks), allowed)
+    return np.array([*picks, *more], dtype=np.int64), [*gains, *added, *added_more]

@@ -9,6 +9,7 @@ import numpy as np
 
 from labloop.definition import ProposalSettings
 from labloop.proposal.grid import CHUNK, permuted_grid
+from labloop.proposal.latin_hypercube import latin_hypercube
 from labloop.proposal.local_moves import local_moves
 from labloop.proposal.mixing import mix
 from labloop.proposal.pool import Pool, ScoreLevels, best_of
@@ -25,6 +26,7 @@ KEPT = 512  # best of each strategy that go on to refinement
 SHORTLIST = 1_000
 _LOCAL_COUNT = 20_000
 _MIXING_COUNT = 5_000
+_SPREAD_COUNT = 5_000
 _PARENTS = 24
 _REFINEMENTS = 4
 _REFINED_PARENTS = 256
@@ -77,7 +79,7 @@ def candidates(
     grid = permuted_grid(space, settings.grid_levels, settings.candidates, rng)
     pools = [
         best_of(_watched(grid, settings.candidates, progress), GRID, on_levels, KEPT),
-        best_of([space.sample(_MIXING_COUNT, rng)], LATIN_HYPERCUBE, on_levels, KEPT),
+        best_of([latin_hypercube(space, _SPREAD_COUNT, rng)], LATIN_HYPERCUBE, on_levels, KEPT),
     ]
     parents = _parents(known)
     if len(parents) >= 2:

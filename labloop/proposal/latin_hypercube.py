@@ -15,11 +15,12 @@ else:
     from pydoe import lhs
 
 _ITERATIONS = 20
+_MAXIMIN_ROWS = 1_000  # the distances of more pairs take too long
 _TRIES = 10
 
 
 def latin_hypercube(space: FormulaSpace, count: int, rng: np.random.Generator) -> LevelNumbers:
-    """Return (count, components) level numbers of a maximin Latin hypercube.
+    """Return (count, components) level numbers of a Latin hypercube, maximin up to 1000 rows.
 
     Each component's table is cut into `count` strata of which each formula takes another. Formulas
     that break a constraint are mended by the smallest moves; those that cannot be are replaced.
@@ -29,7 +30,9 @@ def latin_hypercube(space: FormulaSpace, count: int, rng: np.random.Generator) -
     found: list[LevelNumbers] = []
     missing = count
     for _ in range(_TRIES):
-        criterion = {"criterion": "maximin", "iterations": _ITERATIONS} if missing > 1 else {}
+        criterion = {}
+        if 1 < missing <= _MAXIMIN_ROWS:
+            criterion = {"criterion": "maximin", "iterations": _ITERATIONS}
         seed = int(rng.integers(2**31))
         points = lhs(len(space.tables), samples=missing, **criterion, **{_SEED: seed})
         levels, holds = space.mend(space.from_unit(np.asarray(points)), rng)

@@ -86,8 +86,7 @@ def test_propose_returns_the_round_as_it_is_stored(pretrained, lab):
     assert (shown.number, shown.seed, shown.state, len(shown.formulas)) == (1, 1, "proposed", 4)
     assert np.isfinite(shown.formulas[predicted].to_numpy()).all()
     assert (shown.formulas[["titre_sd", "viability_sd"]].to_numpy() > 0).all()
-    by_space = shown.formulas["origin"] == "latin_hypercube"
-    assert (shown.formulas["acquisition"].isna() == by_space).all()
+    assert (shown.formulas["acquisition"] >= 0).all()
     again = pretrained.round(1)
     for part in ("formulas", "controls", "layout", "dispenses"):
         pd.testing.assert_frame_equal(getattr(shown, part), getattr(again, part))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from labloop.campaign.knowledge import Scale, as_amounts, as_concentrations, history, own
@@ -27,6 +28,21 @@ def test_own_formulas_are_one_observation_each(recorded, lab):
     for formula in shown:
         assert means[formula] == pytest.approx(by_formula.loc[formula].to_numpy())
     assert np.isfinite(seen.standard_errors).all()
+
+
+@pytest.mark.parametrize(
+    ("failed", "mean"), [("<1.0", 3.0), (">9.0", 7.0), ("<LOD", None)], ids=["below", "above", "LOD"]
+)
+def test_a_formula_does_not_look_better_for_a_failed_replicate(fresh, lab, failed, mean):
+    table = lab.history(1).drop(columns=lab.responses)
+    table = table.loc[[0, 0]].assign(titre=pd.Series([5.0, failed], dtype=object).to_numpy())
+    fresh.record(table.reset_index(drop=True))
+    seen = own(fresh.store, fresh.definition.components, fresh.definition.responses)
+    if mean is None:
+        assert len(seen) == 0
+    else:
+        assert seen.means[0, 0] == pytest.approx(mean)
+        assert seen.wells[0, 0] == 2
 
 
 def test_history_is_known_by_its_source_and_as_of_an_event(recorded, lab):
@@ -57,13 +73,14 @@ def test_a_logarithm_takes_what_is_not_above_zero_for_half_the_smallest():
     assert variance[[0, 1, 3], 0] == pytest.approx([0.025**2, 0.4**2, 0.2**2])
 
 
-def test_natural_moments_are_those_of_a_log_normal():
+def test_logarithms_come_back_as_median_and_half_of_the_central_68_percent():
     scale = Scale.of([LOG, PLAIN], np.ones((1, 2)))
     mean, variance = np.array([[0.3, 0.3]]), np.array([[0.2, 0.2]])
     natural, sd = scale.to_natural(mean, variance)
     draws = np.random.default_rng(0).normal(0.3, np.sqrt(0.2), 400_000)
-    assert natural[0] == pytest.approx([np.exp(draws).mean(), 0.3], rel=0.01)
-    assert sd[0] == pytest.approx([np.exp(draws).std(), np.sqrt(0.2)], rel=0.01)
+    low, high = np.quantile(np.exp(draws), [0.15866, 0.84134])
+    assert natural[0] == pytest.approx([np.median(np.exp(draws)), 0.3], rel=0.01)
+    assert sd[0] == pytest.approx([(high - low) / 2, np.sqrt(0.2)], rel=0.01)
     assert scale.medians(mean)[0] == pytest.approx([np.exp(0.3), 0.3])
 
 

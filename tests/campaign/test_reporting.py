@@ -199,8 +199,10 @@ def test_intervals_of_logarithms_are_log_normal(odd, lab):
     rows = values[(values["response"] == "titre <b>") & (values["round"] == 2)]
     assert (rows["low"] > 0).all()
     middle = np.sqrt(rows["low"] * rows["high"]).to_numpy(float)
-    spread = 1 + (rows["sd"] / rows["predicted"]) ** 2
-    assert middle == pytest.approx((rows["predicted"] / np.sqrt(spread)).to_numpy(float))
+    assert middle == pytest.approx(rows["predicted"].to_numpy(float))
+    sigma = np.arcsinh(rows["sd"] / rows["predicted"]).to_numpy(float)
+    steps = np.log(rows["high"] / rows["predicted"]).to_numpy(float) / sigma
+    assert steps == pytest.approx(1.6449, abs=1e-3)
 
 
 def test_an_abandoned_round_can_still_be_looked_at(odd, tmp_path):

@@ -23,6 +23,7 @@ from labloop.proposal.acquisition import (
     joint_values,
     merit,
     score_of,
+    value_of,
 )
 from labloop.proposal.goals import Goals
 
@@ -218,3 +219,25 @@ def test_merit_never_ranks_a_formula_before_one_that_dominates_it(seed):
     for i, j in itertools.permutations(range(12), 2):
         if (better[i] > better[j]).all():
             assert rank[i] > rank[j]
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_what_a_first_plate_is_worth_does_not_depend_on_the_unit(unit):
+    wanted = Goals.of(
+        [
+            Response.model_validate({"name": "titre"}),
+            Response.model_validate({"name": "viability", "goal": "at_least", "bound": 90.0}),
+        ]
+    )
+    generator = torch.Generator().manual_seed(1)
+    mean = torch.rand(1, 40, 2, generator=generator, dtype=torch.float64)
+    mean[..., 1] = 80 + 20 * mean[..., 1]
+    variance = torch.full_like(mean, 4.0)
+    weights = torch.ones(1, 2, dtype=torch.float64)
+
+    def order(factor):
+        scaled = mean * torch.tensor([factor, 1.0])
+        moments = Moments(weights, scaled, variance)
+        return value_of(wanted, moments, torch.Generator())(moments).argsort().tolist()
+
+    assert order(unit) == order(1.0)
