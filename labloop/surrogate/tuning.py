@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labloop.surrogate.kernels import TRUST_VARIANCE
 from labloop.surrogate.network import Network
 from labloop.surrogate.training import Progress, masked_loss, silent
-
-TRUST_VARIANCE = 0.25
 
 
 def frozen_layers(rows: int, layers: int) -> int:
@@ -64,6 +63,90 @@ def levelled(network: Network, predicted: Tensor, y: Tensor) -> Network:
     )
 
 
+@dataclass(frozen=True)
+class _Tail:
+    """The tunable end of a net, and what enters it.
+
+    `net` shares its tensors with `weights`, which the optimizer changes; `base` are their
+    pretrained values. `entered` (M, n, w) leaves the frozen layers, `features` (M, n, w) the
+    pretrained hidden layers; `y` (n, m) are the wanted responses. `span` counts the epochs of
+    both stages.
+    """
+
+    net: Network
+    weights: dict[str, Tensor]
+    base: dict[str, Tensor]
+    entered: Tensor
+    features: Tensor
+    y: Tensor
+    schedule: Schedule
+    span: int
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers that can be tuned."""
+        return self.weights["hidden"].shape[1]
+
+    def loss(self, rows: Tensor, names: list[str], *, deep: bool) -> Tensor:
+        """Return the members' loss on their own `rows` (M, b), with the pull of `names`."""
+        members = torch.arange(len(rows)).unsqueeze(1)
+        if deep:
+            features = self.net.finish(self.net.advance(self.entered[members, rows]))
+        else:
+            features = self.features[members, rows]
+        total = masked_loss(self.net.respond(features), self.y[rows])
+        for name in names:
+            drift = (self.weights[name] - self.base[name]).square().sum()
+            total = total + self.schedule.pull * drift
+        return total
+
+    def hold(self, layers: int) -> None:
+        """Clear the gradients of the first `layers` hidden layers."""
+        for name in ("hidden", "hidden_bias"):
+            gradient = self.weights[name].grad
+            if gradient is not None:
+                gradient[:, :layers] = 0.0
+
+
+def _tail(network: Network, x: Tensor, y: Tensor, first: int, schedule: Schedule) -> _Tail:
+    """Cut the net before its hidden layer `first`; what lies before is computed once."""
+    base = {
+        "hidden": network.hidden[:, first:], "hidden_bias": network.hidden_bias[:, first:],
+        "head": network.head, "head_bias": network.head_bias,
+    }  # fmt: skip
+    weights = {name: w.clone().requires_grad_() for name, w in base.items()}
+    with torch.no_grad():
+        entered = network.advance(network.begin(x), 0, first)
+        features = network.finish(network.advance(entered, first))
+    span = schedule.head_epochs + schedule.deep_epochs
+    return _Tail(network.having(weights), weights, base, entered, features, y, schedule, span)
+
+
+def _run_stage(
+    tail: _Tail, draws: Tensor, epochs: range, generator: torch.Generator, progress: Progress, *,
+    deep: bool,
+) -> None:  # fmt: skip
+    """Tune the head alone, or (`deep`) the whole tail, releasing it from the output backwards."""
+    schedule = tail.schedule
+    names = list(tail.weights) if deep else ["head", "head_bias"]
+    rate = schedule.deep_rate if deep else schedule.head_rate
+    optimizer = torch.optim.Adam([tail.weights[name] for name in names], lr=rate, fused=True)
+    batches = max(1, -(-draws.shape[1] // schedule.batch))
+    for epoch in epochs:
+        order = torch.argsort(torch.rand(draws.shape, generator=generator), dim=1)
+        released = tail.depth
+        if deep and schedule.stepwise:
+            share = 2.0 * (epoch - epochs.start + 1) / max(len(epochs), 1)
+            released = max(1, min(tail.depth, math.ceil(share * tail.depth)))
+        for rows in draws.gather(1, order).tensor_split(batches, dim=1):
+            optimizer.zero_grad(set_to_none=True)
+            tail.loss(rows, names, deep=deep).backward()
+            if deep:
+                tail.hold(tail.depth - released)
+            optimizer.step()
+        progress(epoch + 1, tail.span)
+
+
 def fine_tune(
     network: Network,
     x: Tensor,
@@ -83,56 +166,14 @@ def fine_tune(
     pretrained value.
     """
     generator = torch.Generator().manual_seed(seed)
-    blocks = network.hidden.shape[1]
-    first = max(0, min(frozen - 1, blocks))  # hidden layers before this one stay frozen
-    with torch.no_grad():
-        # The frozen layers' output is the same in every epoch.
-        entered = network.advance(network.begin(x), 0, first)
-    base = {
-        "hidden": network.hidden[:, first:], "hidden_bias": network.hidden_bias[:, first:],
-        "head": network.head, "head_bias": network.head_bias,
-    }  # fmt: skip
-    weights = {name: w.clone().requires_grad_() for name, w in base.items()}
-    tail = network.having(weights)
-    depth = blocks - first
-    total = schedule.head_epochs + schedule.deep_epochs
-    members = torch.arange(len(draws)).unsqueeze(1)
-
-    def run(names: list[str], rate: float, epochs: range, *, deep: bool) -> None:
-        optimizer = torch.optim.Adam([weights[name] for name in names], lr=rate, fused=True)
-        for epoch in epochs:
-            order = torch.argsort(torch.rand(draws.shape, generator=generator), dim=1)
-            batches = max(1, -(-draws.shape[1] // schedule.batch))
-            released = depth
-            if deep and schedule.stepwise:
-                share = 2.0 * (epoch - epochs.start + 1) / max(len(epochs), 1)
-                released = max(1, min(depth, math.ceil(share * depth)))
-            for rows in draws.gather(1, order).tensor_split(batches, dim=1):
-                optimizer.zero_grad(set_to_none=True)
-                h = tail.advance(entered[members, rows]) if deep else features[members, rows]
-                out = tail.respond(tail.finish(h) if deep else h)
-                loss = masked_loss(out, y[rows])
-                for name in names:
-                    loss = loss + schedule.pull * (weights[name] - base[name]).square().sum()
-                loss.backward()
-                if deep and released < depth:
-                    for name in ("hidden", "hidden_bias"):
-                        gradient = weights[name].grad
-                        if gradient is not None:
-                            gradient[:, : depth - released] = 0.0
-                optimizer.step()
-            progress(epoch + 1, total)
-
-    with torch.no_grad():
-        features = network.finish(network.advance(entered, first))
-    run(["head", "head_bias"], schedule.head_rate, range(schedule.head_epochs), deep=False)
-    if depth:
-        run(list(weights), schedule.deep_rate, range(schedule.head_epochs, total), deep=True)
-    tuned = {name: w.detach() for name, w in weights.items()}
-    return network.having(
-        tuned
-        | {
-            "hidden": torch.cat([network.hidden[:, :first], tuned["hidden"]], dim=1),
-            "hidden_bias": torch.cat([network.hidden_bias[:, :first], tuned["hidden_bias"]], dim=1),
-        }
-    )
+    # Hidden layers before this one stay frozen.
+    first = max(0, min(frozen - 1, network.hidden.shape[1]))
+    tail = _tail(network, x, y, first, schedule)
+    _run_stage(tail, draws, range(schedule.head_epochs), generator, progress, deep=False)
+    if tail.depth:
+        deep = range(schedule.head_epochs, tail.span)
+        _run_stage(tail, draws, deep, generator, progress, deep=True)
+    tuned = {name: w.detach() for name, w in tail.weights.items()}
+    for name in ("hidden", "hidden_bias"):
+        tuned[name] = torch.cat([getattr(network, name)[:, :first], tuned[name]], dim=1)
+    return network.having(tuned)
