@@ -26,8 +26,9 @@ from labloop.surrogate.scaling import (
 from labloop.surrogate.selection import select_components
 from labloop.surrogate.training import RESIDUAL, Progress, Recipe, bootstrap, silent, train
 
-FORMAT = 1
+FORMAT = 2
 MAX_LAYERS = 64
+FEATURE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class Pretrained:
     """What the history taught: plain tensors and settings, nothing of the campaign.
 
     `network` takes the kept `columns` (k,) of the encoded rows, scaled by `low` and `high` (D,),
-    and gives responses in units of a source's level and scale. `level`, `scale`, `spread` (m,)
-    are the sources' pooled level, pooled scale and standard deviation of levels, in the units of
-    Y; `known` (m,) says which responses any source has. `feature_mean`, `feature_scale` (M, 1, w)
-    standardise the features over the history. `ranking` holds one record a component.
+    and gives responses in units of a source's level and scale. `level`, `scale` (m,) are the
+    sources' pooled level and scale, in the units of Y; `known` (m,) says which responses any
+    source has. `feature_mean`, `feature_scale` (M, 1, w) standardise the features over the
+    history. `ranking` holds one record a component.
     """
 
     network: Network
@@ -47,7 +48,6 @@ class Pretrained:
     high: Tensor
     level: Tensor
     scale: Tensor
-    spread: Tensor
     known: Tensor
     feature_mean: Tensor
     feature_scale: Tensor
@@ -148,7 +148,7 @@ class Pretrained:
 
 
 _TENSORS = (
-    "columns", "low", "high", "level", "scale", "spread", "known", "feature_mean", "feature_scale",
+    "columns", "low", "high", "level", "scale", "known", "feature_mean", "feature_scale",
 )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def _check(tensors: dict[str, Tensor]) -> None:
         "feature_scale": (members, 1, width),
         "low": (inputs,),
         "high": (inputs,),
-        **dict.fromkeys(("level", "scale", "spread", "known"), (responses,)),
+        **dict.fromkeys(("level", "scale", "known"), (responses,)),
     }
     for name, shape in shapes.items():
         if tuple(tensors[name].shape) != shape:
@@ -220,14 +220,7 @@ def pretrain(
     its own bootstrap of the rows. The same arguments give the same weights.
     Raises RefusedError when there is nothing to learn from.
     """
-    X = checked_inputs(X, "history")
-    Y = checked_outputs(Y, len(X), "history")
-    usable = ~np.isnan(Y).all(axis=1)
-    if not usable.any():
-        raise RefusedError("The history has no measured response; import results to pretrain on.")
-    X, Y = X[usable], Y[usable]
-    line = np.unique(np.asarray(source)[usable], return_inverse=True)[1].reshape(-1)
-    line = line.astype(np.int64)
+    X, Y, line = _measured(X, Y, source)
     if component_of_column is None:
         component_of_column = np.arange(X.shape[1])
     scales = source_scales(Y, line, min_max=recipe.kind == "plain")
@@ -237,18 +230,10 @@ def pretrain(
     )
     low, high = input_ranges(X)
     x = torch.as_tensor(((X - low) / (high - low))[:, selection.columns], dtype=torch.float32)
-    generator = torch.Generator().manual_seed(seed)
-    network = train(
-        x,
-        torch.as_tensor(Z, dtype=torch.float32),
-        bootstrap(len(X), members, generator),
-        recipe=recipe,
-        layers=layers,
-        seed=seed,
-        progress=progress,
-    )
-    with torch.no_grad():
-        features = network.features(x[: _enough(len(x))])
+    draws = bootstrap(len(X), members, torch.Generator().manual_seed(seed))
+    z = torch.as_tensor(Z, dtype=torch.float32)
+    network = train(x, z, draws, recipe=recipe, layers=layers, seed=seed, progress=progress)
+    feature_mean, feature_scale = _feature_moments(network, x)
     return Pretrained(
         network=network,
         columns=torch.as_tensor(selection.columns),
@@ -256,10 +241,9 @@ def pretrain(
         high=torch.as_tensor(high),
         level=torch.as_tensor(scales.pooled_level),
         scale=torch.as_tensor(scales.pooled_scale),
-        spread=torch.as_tensor(scales.level_spread),
-        known=torch.as_tensor(~np.isnan(Y).all(axis=0)),
-        feature_mean=features.mean(dim=1, keepdim=True),
-        feature_scale=features.std(dim=1, keepdim=True, correction=0).clamp_min(1e-3),
+        known=torch.as_tensor(scales.present.any(axis=0)),
+        feature_mean=feature_mean,
+        feature_scale=feature_scale,
         rows=len(X),
         sources=int(line.max()) + 1,
         recipe=recipe,
@@ -269,8 +253,25 @@ def pretrain(
     )
 
 
-def _enough(rows: int) -> int:
-    return min(rows, 20_000)
+def _measured(
+    X: NDArray[np.floating], Y: NDArray[np.floating], source: NDArray[np.integer]
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Return the checked rows that have a response, their sources renumbered from 0."""
+    X = checked_inputs(X, "history")
+    Y = checked_outputs(Y, len(X), "history")
+    usable = ~np.isnan(Y).all(axis=1)
+    if not usable.any():
+        raise RefusedError("The history has no measured response; import results to pretrain on.")
+    line = np.unique(np.asarray(source)[usable], return_inverse=True)[1].reshape(-1)
+    return X[usable], Y[usable], line.astype(np.int64)
+
+
+def _feature_moments(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and spread (M, 1, w) of the features over at most FEATURE_ROWS rows."""
+    with torch.no_grad():
+        features = network.features(x[:FEATURE_ROWS])
+    spread = features.std(dim=1, keepdim=True, correction=0).clamp_min(1e-3)
+    return features.mean(dim=1, keepdim=True), spread
 
 
 def _records(ranking: pd.DataFrame) -> tuple[dict[str, float], ...]:

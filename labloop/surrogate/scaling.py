@@ -63,11 +63,10 @@ def input_ranges(X: Array) -> tuple[Array, Array]:
 class SourceScales:
     """Level and scale of each response in each source.
 
-    `level` and `scale` (S, m); `pooled_level`, `pooled_scale` and `level_spread` (m,) summarise
-    the sources, weighted by their rows: what is expected of a line that has not been measured.
-    `level_spread` is the standard deviation of the sources' levels. `present` (S, m) says which
-    source has values of which response: the others take the pooled level and scale. A response
-    that no source has gets level 0, scale 1.
+    `level` and `scale` (S, m); `pooled_level` and `pooled_scale` (m,) summarise the sources,
+    weighted by their rows: what is expected of a line that has not been measured. `present`
+    (S, m) says which source has values of which response: the others take the pooled level and
+    scale. A response that no source has gets level 0, scale 1.
     """
 
     level: Array
@@ -75,7 +74,6 @@ class SourceScales:
     present: NDArray[np.bool_]
     pooled_level: Array
     pooled_scale: Array
-    level_spread: Array
 
 
 def centre_and_spread(Y: Array) -> tuple[Array, Array, NDArray[np.int64]]:
@@ -130,7 +128,6 @@ def source_scales(Y: Array, source: NDArray[np.int64], *, min_max: bool = False)
         present=count > 0,
         pooled_level=pooled_level,
         pooled_scale=pooled,
-        level_spread=np.sqrt((share * (level - pooled_level) ** 2).sum(axis=0)),
     )
 
 
