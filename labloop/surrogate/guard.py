@@ -21,9 +21,10 @@ def vote(own: Tensor, other: Tensor) -> float:
     """Return an expert's vote from 0 to 1, given left-out log densities (n,).
 
     `own` are those of the Gaussian process on own rows alone, `other` the expert's; rows that
-    either of them could not leave out (NaN) do not count. The vote is 1 from half a standard error of the paired difference above zero, and falls to 0 at one and
-    a half below: equal votes are hard to beat, so nobody gains from being better still. Under
-    eight rows nothing is clear.
+    either of them could not leave out (NaN) do not count. The vote is 1 from half a standard
+    error of the paired difference above zero, and falls to 0 at one and a half below: equal
+    votes are hard to beat, so nobody gains from being better still. Under eight rows nothing is
+    clear.
     """
     if len(other) != len(own):
         return 1.0

@@ -197,7 +197,8 @@ class Surrogate(Model):
         One row a response: `b` and `b_sd` the fitted scale of the history's prediction (1 = as
         the history says, 0 = no relation; NaN without history); `score_<expert>` the mean log
         predictive density of rows left out, in standardised units (higher is better; NaN without
-        rows), over the rows that every expert can leave out; `weight_<expert>` its share of the mixture; `text`.
+        rows), over the rows that every expert can leave out; `weight_<expert>` its share of the
+        mixture; `text`.
         """
         names = list(responses) if responses is not None else list(range(self.num_outputs))
         records = [self._trust_of(j) for j in range(self.num_outputs)]
