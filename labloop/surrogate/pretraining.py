@@ -221,19 +221,15 @@ def pretrain(
     Raises RefusedError when there is nothing to learn from.
     """
     X, Y, line = _measured(X, Y, source)
-    if component_of_column is None:
-        component_of_column = np.arange(X.shape[1])
+    component = np.arange(X.shape[1]) if component_of_column is None else component_of_column
     scales = source_scales(Y, line, min_max=recipe.kind == "plain")
     Z = standardised(Y, line, scales)
-    selection = select_components(
-        X, Z, np.asarray(component_of_column), share=feature_share, seed=seed
-    )
+    selection = select_components(X, Z, np.asarray(component), share=feature_share, seed=seed)
     low, high = input_ranges(X)
     x = torch.as_tensor(((X - low) / (high - low))[:, selection.columns], dtype=torch.float32)
     draws = bootstrap(len(X), members, torch.Generator().manual_seed(seed))
     z = torch.as_tensor(Z, dtype=torch.float32)
     network = train(x, z, draws, recipe=recipe, layers=layers, seed=seed, progress=progress)
-    feature_mean, feature_scale = _feature_moments(network, x)
     return Pretrained(
         network=network,
         columns=torch.as_tensor(selection.columns),
@@ -242,8 +238,7 @@ def pretrain(
         level=torch.as_tensor(scales.pooled_level),
         scale=torch.as_tensor(scales.pooled_scale),
         known=torch.as_tensor(scales.present.any(axis=0)),
-        feature_mean=feature_mean,
-        feature_scale=feature_scale,
+        **_feature_moments(network, x),
         rows=len(X),
         sources=int(line.max()) + 1,
         recipe=recipe,
@@ -266,12 +261,12 @@ def _measured(
     return X[usable], Y[usable], line.astype(np.int64)
 
 
-def _feature_moments(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and spread (M, 1, w) of the features over at most FEATURE_ROWS rows."""
+def _feature_moments(network: Network, x: Tensor) -> dict[str, Tensor]:
+    """Return mean and scale (M, 1, w) of the features over at most FEATURE_ROWS rows."""
     with torch.no_grad():
         features = network.features(x[:FEATURE_ROWS])
-    spread = features.std(dim=1, keepdim=True, correction=0).clamp_min(1e-3)
-    return features.mean(dim=1, keepdim=True), spread
+    scale = features.std(dim=1, keepdim=True, correction=0).clamp_min(1e-3)
+    return {"feature_mean": features.mean(dim=1, keepdim=True), "feature_scale": scale}
 
 
 def _records(ranking: pd.DataFrame) -> tuple[dict[str, float], ...]:
