@@ -20,6 +20,11 @@ class Expert(Protocol):
     """One opinion on one response, in standardised units of the campaign."""
 
     @property
+    def response(self) -> int:
+        """Which response of the campaign it is about."""
+        ...
+
+    @property
     def noise(self) -> Tensor:
         """Variance of a new measurement like the own ones."""
         ...

@@ -218,11 +218,16 @@ class Surrogate(Model):
         for number, name in enumerate(self.experts):
             scores[f"weight_{name}"] = float(self.weights[number, response])
         own = scores.get("weight_own_rows", 0.0)
-        return {"b": b, "b_sd": b_sd, **scores, "text": self._sentence(b, b_sd, len(y), own)}
+        # Of a subset of the outputs, the experts still know which response is theirs.
+        original = next(iter(self._processes.values()))[response].response
+        text = self._sentence(original, b, b_sd, len(y), own)
+        return {"b": b, "b_sd": b_sd, **scores, "text": text}
 
-    def _sentence(self, b: float, b_sd: float, rows: int, own: float) -> str:
+    def _sentence(self, response: int, b: float, b_sd: float, rows: int, own: float) -> str:
         if self._describe.pretrained is None:
             return "No history is used: predictions rest on the campaign's own rows alone."
+        if not bool(self._describe.pretrained.known[response]):
+            return "The history has no value of this response: only the campaign's own rows can teach it."
         if rows == 0:
             return "No own rows yet: predictions rest on the history, at its level and scale."
         if math.isnan(b):

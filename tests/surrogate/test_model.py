@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -184,6 +186,16 @@ def test_trust_in_the_patent_s_model_says_what_it_rests_on(plain, lines):
         "The pretrained network is used as tuned on 30 own rows; "
         "how far the history still holds is not measured."
     }
+
+
+def test_trust_says_which_response_the_history_lacks(pretrained, lines):
+    halved = replace(pretrained, known=torch.tensor([True, False]))
+    surrogate = fit(halved, lines.own_x[:3], lines.own_y[:3])
+    lacking = (
+        "The history has no value of this response: only the campaign's own rows can teach it."
+    )
+    assert (surrogate.trust()["text"] == lacking).tolist() == [False, True]
+    assert surrogate.subset_output([1]).trust()["text"].tolist() == [lacking]
 
 
 def test_progress_may_interrupt_a_stream(surrogate, candidates):
