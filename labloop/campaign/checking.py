@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.definition import Component, Definition
-from labloop.plate.dispensing import deck_list, deck_totals, plan
-from labloop.plate.layout import arrange
-from labloop.plate.recipes import control_recipes, formula_recipes, wanted_controls
+from labloop.plate.dispensing import deck_list, deck_totals
+from labloop.plate.planning import planned
 from labloop.space import FormulaSpace, LevelTable
 
 if TYPE_CHECKING:
@@ -53,36 +52,17 @@ def check(definition: Definition, space: FormulaSpace) -> Checked:
     Raises:
         RefusedError: The plate cannot be laid out or dispensed.
     """
-    import pandas as pd
-
     from labloop.proposal.latin_hypercube import latin_hypercube
 
     rng = np.random.default_rng(0)
-    count = definition.proposal.formulas
-    numbers = list(range(count))
-    layout = arrange(
-        numbers,
-        definition.plate.controls,
-        wells=definition.plate.wells,
-        replicates=definition.plate.replicates,
-        empty_wells=definition.plate.empty_wells,
-        seed=0,
-    )
-    recipes = formula_recipes(space, numbers, latin_hypercube(space, count, rng))
-    controls = control_recipes(space, wanted_controls(definition))
-    dispenses = plan(
-        layout,
-        pd.concat([recipes, controls], ignore_index=True) if len(controls) else recipes,
-        components=space.names,
-        plate=definition.plate,
-        robot=definition.robot,
-    )
+    levels = latin_hypercube(space, definition.proposal.formulas, rng)
+    plates = planned(definition, space, levels, seed=0)
     some = space.from_unit(rng.random((_EXAMPLES, len(space.tables))))
     return Checked(
         components=_components(space),
-        deck=deck_totals(deck_list(dispenses, definition.robot)),
-        plates=int(layout["plate"].nunique()),
-        wells=int((layout["role"] != "empty").sum()),
+        deck=deck_totals(deck_list(plates.dispenses, definition.robot)),
+        plates=int(plates.layout["plate"].nunique()),
+        wells=int((plates.layout["role"] != "empty").sum()),
         warnings=tuple(w for table in space.tables for w in _warnings(table)),
         feasible=float(space.satisfied(some).mean()),
     )

@@ -16,9 +16,7 @@ from labloop.campaign.knowledge import Floats, Observed, as_amounts, as_concentr
 from labloop.campaign.learning import Learned, learn, merits
 from labloop.definition import Definition
 from labloop.errors import RefusedError
-from labloop.plate.dispensing import plan
-from labloop.plate.layout import arrange
-from labloop.plate.recipes import control_recipes, formula_recipes, wanted_controls
+from labloop.plate.planning import Planned, planned
 from labloop.space import FormulaSpace
 from labloop.space.levels import LevelNumbers
 from labloop.store import Store, Writing
@@ -42,9 +40,7 @@ class Proposed:
     learned: Learned
     chosen: Chosen
     labels: Sequence[object] | None
-    layout: pd.DataFrame
-    recipes: pd.DataFrame
-    dispenses: pd.DataFrame
+    plates: Planned
     notes: tuple[str, ...]
 
 
@@ -71,23 +67,6 @@ def propose(
             f"Only {len(chosen.levels)} of {count} formulas are new; ask for fewer with "
             "--formulas, or widen the candidates."
         )
-    numbers = list(range(count))
-    wanted = wanted_controls(definition)
-    layout = arrange(
-        numbers,
-        definition.plate.controls,
-        wells=definition.plate.wells,
-        replicates=definition.plate.replicates,
-        empty_wells=definition.plate.empty_wells,
-        seed=seed,
-    )
-    recipes = [formula_recipes(space, numbers, chosen.levels)]
-    if wanted:
-        recipes.append(control_recipes(space, wanted))
-    recipe = _joined(recipes)
-    dispenses = plan(
-        layout, recipe, components=space.names, plate=definition.plate, robot=definition.robot
-    )
     chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
     return Proposed(
         seed=seed,
@@ -95,9 +74,7 @@ def propose(
         learned=learned,
         chosen=chosen,
         labels=chosen_labels,
-        layout=layout,
-        recipes=recipe,
-        dispenses=dispenses,
+        plates=planned(definition, space, chosen.levels, seed),
         notes=_notes(learned, chosen),
     )
 
@@ -131,32 +108,40 @@ def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
             for k, formula in enumerate(ids)
         ],
         predictions=_predictions(learned, concentrations, ids),
-        wells=[
-            store.Well(
-                plate,
-                well,
-                role,
-                _formula_in(role, formula, ids, of_control),
-                None if role == "empty" else replicate,
-            )
-            for plate, well, role, formula, replicate in _rows(proposed.layout)
-        ],
-        dispenses=[
-            store.Dispense(
-                plate,
-                well,
-                stock,
-                None if np.isnan(concentration) else concentration,
-                source_plate,
-                source_well,
-                ticks,
-                learned.definition.robot.increment_ul,
-            )
-            for plate, stock, concentration, source_plate, source_well, well, ticks, _ in _rows(
-                proposed.dispenses
-            )
-        ],
+        wells=_wells(proposed.plates, ids, of_control),
+        dispenses=_dispenses(proposed.plates, learned.definition.robot.increment_ul),
     )
+
+
+def _wells(plates: Planned, ids: Sequence[int], of_control: dict[str, int]) -> list[store.Well]:
+    return [
+        store.Well(
+            plate,
+            well,
+            role,
+            _formula_in(role, formula, ids, of_control),
+            None if role == "empty" else replicate,
+        )
+        for plate, well, role, formula, replicate in _rows(plates.layout)
+    ]
+
+
+def _dispenses(plates: Planned, increment_ul: float) -> list[store.Dispense]:
+    return [
+        store.Dispense(
+            plate,
+            well,
+            stock,
+            None if np.isnan(concentration) else concentration,
+            source_plate,
+            source_well,
+            ticks,
+            increment_ul,
+        )
+        for plate, stock, concentration, source_plate, source_well, well, ticks, _ in _rows(
+            plates.dispenses
+        )
+    ]
 
 
 def _kind_of(labels: Sequence[object]) -> str:
@@ -182,7 +167,9 @@ def _formula_in(
 def _control_formulas(writing: Writing, proposed: Proposed, names: Sequence[str]) -> dict[str, int]:
     """Return control → formula id; a control keeps its id while its achieved amounts stay."""
     wanted: dict[str, list[object]] = {}
-    of_controls = proposed.recipes[proposed.recipes["formula"].map(lambda f: isinstance(f, str))]
+    of_controls = proposed.plates.recipes[
+        proposed.plates.recipes["formula"].map(lambda f: isinstance(f, str))
+    ]
     for name, recipe in of_controls.groupby("formula", sort=False):
         wanted[str(name)] = list(recipe["achieved"])
     known = store.named_formulas(writing.store)
@@ -286,12 +273,6 @@ def _performers(definition: Definition, past: Observed) -> Floats:
     order = np.argsort(-rank, kind="stable")
     best = order[np.isfinite(rank[order])][:_PERFORMERS]
     return np.asarray(past.concentrations[best])
-
-
-def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.concat(parts, ignore_index=True)
 
 
 def _next_number(opened: Store, known_event: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from labloop.definition.models import Component, Constraint, Plate, Response, Robot
 from labloop.errors import did_you_mean
 from labloop.units import UnitError, canonical
+from labloop.wells import edge_wells, parse_well, well_names
 
 RESERVED_NAMES = frozenset(
     {"well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"}
@@ -288,8 +289,6 @@ def _plate(
         yield f"[plate], diluent: {problem}"
     if plate.diluent in {component.name for component in components}:
         yield f'[plate], diluent: "{plate.diluent}" is also a component; rename one of them'
-    from labloop.wells import edge_wells, parse_well, well_names
-
     on_plate = set(well_names(plate.wells))
     if plate.empty_wells == "edge":
         empty = set(edge_wells(plate.wells))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +14,13 @@ from labloop.tables.columns import ColumnMatch
 from labloop.tables.history import read_concentrations
 from labloop.tables.numbers import Readings, quoted
 from labloop.tables.table import Table
+from labloop.wells import parse_well
 
 if TYPE_CHECKING:
     from labloop.definition import Component
 
 Layout: TypeAlias = Mapping[tuple[str, str], str | None]
 """(plate, well) to the formula in it, None for a well left empty; wells as A1, plates as text."""
-
-_WELL: Final = re.compile(r"\s*([A-Za-z]{1,2})0*([1-9][0-9]?)\s*", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +36,6 @@ class Joined:
     absent: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
-
-
-def normalise_well(text: str) -> str | None:
-    """Return a well's name as labloop writes it (a01 is A1), or None if `text` names no well."""
-    match = _WELL.fullmatch(text)
-    return None if match is None else f"{match[1].upper()}{match[2]}"
 
 
 def _label(cell: str | float) -> str:
@@ -69,7 +61,7 @@ def by_well(
     first: dict[tuple[str, str], int] = {}
     for row, cell in enumerate(table.columns[column]):
         plate = _plate(table, match, row, plates_known)
-        well = normalise_well(_label(cell))
+        well = parse_well(_label(cell))
         why = _well_problem(plate, well, _label(cell), plates_known, layout)
         if why is None and plate is not None and well is not None:
             if (plate, well) in first:

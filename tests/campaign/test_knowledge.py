@@ -31,7 +31,9 @@ def test_own_formulas_are_one_observation_each(recorded, lab):
 
 
 @pytest.mark.parametrize(
-    ("failed", "mean"), [("<1.0", 3.0), (">9.0", 7.0), ("<LOD", None)], ids=["below", "above", "LOD"]
+    ("failed", "mean"),
+    [("<1.0", 3.0), (">9.0", 7.0), ("<LOD", None)],
+    ids=["below", "above", "LOD"],
 )
 def test_a_formula_does_not_look_better_for_a_failed_replicate(fresh, lab, failed, mean):
     table = lab.history(1).drop(columns=lab.responses)

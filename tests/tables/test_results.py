@@ -75,8 +75,7 @@ def test_plates_by_name_or_number():
         ),
         (
             "well,titre\nZZ99,1\n",
-            'results.csv, row 2, column "well": well ZZ99 holds no formula on plate 1; '
-            "is this the file of the right round? If so, remove the row",
+            'results.csv, row 2, column "well": "ZZ99" is no well; wells are written as A1 or A01',
         ),
         (
             "well,titre\nfirst,1\n",
