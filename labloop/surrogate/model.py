@@ -227,7 +227,7 @@ class Surrogate(Model):
         if self._describe.pretrained is None:
             return "No history is used: predictions rest on the campaign's own rows alone."
         if not bool(self._describe.pretrained.known[response]):
-            return "The history has no value of this response: only the campaign's own rows can teach it."
+            return "The history lacks this response: only the campaign's own rows can teach it."
         if rows == 0:
             return "No own rows yet: predictions rest on the history, at its level and scale."
         if math.isnan(b):

@@ -191,9 +191,7 @@ def test_trust_in_the_patent_s_model_says_what_it_rests_on(plain, lines):
 def test_trust_says_which_response_the_history_lacks(pretrained, lines):
     halved = replace(pretrained, known=torch.tensor([True, False]))
     surrogate = fit(halved, lines.own_x[:3], lines.own_y[:3])
-    lacking = (
-        "The history has no value of this response: only the campaign's own rows can teach it."
-    )
+    lacking = "The history lacks this response: only the campaign's own rows can teach it."
     assert (surrogate.trust()["text"] == lacking).tolist() == [False, True]
     assert surrogate.subset_output([1]).trust()["text"].tolist() == [lacking]
 
