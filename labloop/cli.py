@@ -85,7 +85,10 @@ def _open(name: str) -> Iterator[Campaign]:
     from labloop.campaign import Campaign
     from labloop.campaign.folders import find
 
-    with Campaign.open(find(name)) as campaign:
+    folder = find(name)
+    if (folder / "campaign.toml").is_file() and not (folder / "campaign.db").exists():
+        say(f"There is no campaign.db in {folder}: a new campaign begins.")
+    with Campaign.open(folder) as campaign:
         yield campaign
 
 
@@ -137,10 +140,11 @@ def demo(rounds: int, seed: int, out: Path | None) -> None:
 def init(campaign: str, like: str) -> None:
     """Make a new campaign: a folder with a commented campaign.toml."""
     from labloop.campaign.folders import home_of, start
+    from labloop.campaign.standing import quoted
 
     folder = start(home_of(campaign), like)
     click.echo(folder / "campaign.toml")
-    say(f"Edit this file, then: labloop check {folder}")
+    say(f"Edit this file, then: labloop check {quoted(folder)}")
 
 
 @main.command()

@@ -38,7 +38,7 @@ def round_plan(opened: Store, number: int) -> RoundPlan:
         layout=seen.layout,
         recipes=_recipes(opened, number, definition, seen.layout, seen.dispenses),
         dispenses=seen.dispenses,
-        units={component.name: component.unit for component in definition.components},
+        units={c.name: c.unit if c.choices is None else "" for c in definition.components},
         plate=definition.plate,
         robot=definition.robot,
     )

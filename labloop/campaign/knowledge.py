@@ -71,10 +71,10 @@ def refuse_lost_meaning(opened: Store, definition: Definition) -> None:
         for each in now:
             unit = known.get(each.name, each.unit)
             if unit != each.unit:
+                rename = f", or give the {what} another name" if what == "response" else ""
                 raise RefusedError(
                     f'The {what} "{each.name}" was in {unit or "no unit"} until now and cannot be '
-                    f"in {each.unit or 'no unit'}; put the old unit back, or give the {what} "
-                    "another name."
+                    f"in {each.unit or 'no unit'}; put the old unit back{rename}."
                 )
 
 
@@ -204,8 +204,18 @@ class Scale:
 
     @classmethod
     def of(cls, responses: Sequence[Response], measured: Floats) -> Scale:
-        """Return the scale of responses of which (n, responses) values were measured."""
+        """Return the scale of responses of which (n, responses) values were measured.
+
+        Raises RefusedError where a logarithm is wanted of values none of which is above zero.
+        """
         log = np.array([response.transform == "log" for response in responses])
+        for response, values in zip(responses, measured.T, strict=True):
+            some = values[np.isfinite(values)]
+            if response.transform == "log" and len(some) and not (some > 0).any():
+                raise RefusedError(
+                    f'[[response]] "{response.name}" has transform = "log", but no measured value '
+                    "is above zero; remove the transform."
+                )
         positive = np.where(measured > 0, measured, np.inf)
         smallest = positive.min(axis=0, initial=np.inf)
         return cls(log, np.where(np.isfinite(smallest), smallest / 2, 1e-9))
@@ -215,7 +225,8 @@ class Scale:
         above = np.where(means > 0, means, self.floor)
         above = np.where(np.isnan(means), np.nan, above)
         model = np.where(self.log, np.log(above), means)
-        errors = np.where(self.log, standard_errors / above, standard_errors)
+        # an error as large as the value says that not even the magnitude is known
+        errors = np.where(self.log, np.minimum(standard_errors / above, 1.0), standard_errors)
         return model, errors**2
 
     def to_natural(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:

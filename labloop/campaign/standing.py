@@ -42,12 +42,14 @@ def standing(opened: Store, definition: Definition, folder: Path) -> Standing:
         counts=counts,
         rounds=rounds,
         pending=len(store.pending_formulas(opened)),
-        next=_next(opened, definition, counts, rounds, _quoted(folder)),
+        next=_next(opened, definition, counts, rounds, quoted(folder)),
     )
 
 
-def _quoted(folder: Path) -> str:
-    return f'"{folder}"' if " " in str(folder) else str(folder)
+def quoted(folder: Path) -> str:
+    """Return a folder as a shell takes it."""
+    plain = all(character.isalnum() or character in "/\\:._-" for character in str(folder))
+    return str(folder) if plain else f'"{folder}"'
 
 
 def _fits(opened: Store, definition: Definition) -> bool:

@@ -18,6 +18,7 @@ RESERVED_NAMES = frozenset(
     {"well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"}
     | {"candidate", "source"}
 )
+_SUFFIXES = ("mean", "sd", "sem", "wells")  # of a response's columns
 _LARGEST_TABLE = 65_535
 
 
@@ -64,7 +65,7 @@ def _campaign_name(name: str | None) -> Iterator[str]:
 def _names(components: tuple[Component, ...], responses: tuple[Response, ...]) -> Iterator[str]:
     reserved = set(RESERVED_NAMES)
     for response in responses:
-        reserved |= {_folded(f"{response.name}_{suffix}") for suffix in ("mean", "sd", "sem")}
+        reserved |= {_folded(f"{response.name}_{suffix}") for suffix in _SUFFIXES}
     seen: dict[str, str] = {}
     for key, items in (("component", components), ("response", responses)):
         for item in items:

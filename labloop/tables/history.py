@@ -22,6 +22,8 @@ from labloop.tables.table import Table
 if TYPE_CHECKING:
     from labloop.definition import Component, Response
 
+MOST = 1e30  # a larger number is a slip of the keyboard, and overflows single precision
+
 
 @dataclass(frozen=True, eq=False)
 class HistoryRows:
@@ -110,6 +112,8 @@ def read_responses(
             continue
         found, wrong = parse_readings(table.columns[column], table.style)
         factor = match.response_factors[at]
+        for row in np.flatnonzero(np.abs(found.measured) > MOST).tolist():
+            wrong[row] = f"no measurement is as large as {found.measured[row]:g}"
         readings.measured[:, at] = found.measured * factor
         readings.limits[:, at] = found.limits * factor
         readings.statuses[:, at] = found.statuses
@@ -138,6 +142,8 @@ def _component_values(
     values, problems = parse_numbers(column, table.style)
     for row, why in problems.items():
         problems[row] = f"{why}; write 0 for none" if why == "the cell is blank" else why
+    for huge in np.flatnonzero(values > MOST).tolist():
+        problems[huge] = f"no concentration is as large as {values[huge]:g}"
     for negative in np.flatnonzero(values < 0.0).tolist():
         problems[negative] = f"a concentration cannot be negative ({values[negative]:g})"
     return values, dict(sorted(problems.items()))

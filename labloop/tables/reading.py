@@ -80,6 +80,7 @@ def read_bytes(
         reject(source, [f"{source}: an old or password-protected Excel file; save it as .xlsx"])
     if content.startswith(_ZIP):
         cells, numbers, title = workbook.read_sheet(content, source, sheet)
+        digest = hashlib.sha256(content + title.encode()).hexdigest()  # each sheet is a table
         return _from_rows(cells, numbers, names, source, digest, style, title)
     if Path(source).suffix.casefold() in _WORKBOOK_ENDINGS:
         reject(source, [f"{source}: it is no Excel workbook; if it is CSV, name it .csv"])

@@ -20,7 +20,8 @@ class Table:
 
     `columns[j]` holds the cells below `names[j]`; `positions[j]` is the column's number in the
     file, from 1. `rows[i]` is the row's number in the file, from 1 and counting the header, or the
-    index label of a frame. `sha256` is that of the file's bytes, or of the frame's content.
+    index label of a frame. `sha256` is that of the file's bytes (of a workbook with
+    the sheet's name), or of the frame's content.
     """
 
     source: str

@@ -60,7 +60,7 @@ def test_a_unit_cannot_change(recorded, lab, what):
         definition = with_component(lab, 0, unit="g/L")
         text = (
             'The component "glucose" was in mM until now and cannot be in g/L; put the old unit '
-            "back, or give the component another name."
+            "back."
         )
     else:
         responses = [dict(lab.definition()["response"][0], unit="mg/L")]
