@@ -389,3 +389,36 @@ def test_a_negative_concentration(recorded, lab, refused):
 def test_labels_of_any_index_are_kept(recorded, lab):
     frame = lab.history(3)[lab.names].set_axis(pd.Index(["x", "y", "z"], name="flask"), axis=0)
     assert recorded.predict(frame).index.tolist() == ["x", "y", "z"]
+
+
+def test_each_sheet_of_a_workbook_is_a_table_of_its_own(fresh, lab, tmp_path):
+    book = tmp_path / "lines.xlsx"
+    with pd.ExcelWriter(book) as writer:
+        for sheet in ("CHO", "HEK"):
+            lab.history(6).to_excel(writer, sheet_name=sheet, index=False)
+    for sheet in ("CHO", "HEK"):
+        assert fresh.add_history(book, source=sheet, sheet=sheet).formulas == 6
+    with pytest.raises(RefusedError, match="was recorded before"):
+        fresh.add_history(book, source="CHO", sheet="CHO")
+
+
+def test_a_number_that_no_lab_measures_is_rejected(fresh, lab):
+    table = lab.history(3)
+    table.loc[1, lab.responses[0]] = 1e155
+    with pytest.raises(RejectedError) as error:
+        fresh.add_history(table, source="CHO")
+    assert "no measurement is as large as 1e+155" in str(error.value)
+
+
+def test_a_logarithm_of_nothing_above_zero_is_refused_with_its_remedy(fresh, lab):
+    table = lab.history(4)
+    table["titre"] = -0.01
+    fresh.record(table)
+    first, *others = lab.definition()["response"]
+    logarithmic = lab.definition(response=[dict(first, transform="log"), *others])
+    with lab.rewrite(fresh, logarithmic) as campaign, pytest.raises(RefusedError) as error:
+        campaign.propose()
+    assert str(error.value) == (
+        '[[response]] "titre" has transform = "log", but no measured value is above zero; remove '
+        "the transform."
+    )
