@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ from torch import Tensor
 
 from labloop.surrogate.experts import Expert
 from labloop.surrogate.gp import GaussianProcess
-from labloop.surrogate.guard import log_density
-from labloop.surrogate.kernels import RESIDUAL_GP
 from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.posterior import MixturePosterior
 from labloop.surrogate.scaling import Array
 from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, silent
+from labloop.surrogate.trust import Plan, trust_of
 
 # Below this share of noise in the prior variance, single precision loses the posterior: its
 # variance is the small difference of numbers of the prior's size.
@@ -191,58 +189,42 @@ class Surrogate(Model):
             drawn = posterior.rsample_from_base_samples(torch.Size([samples]), base)
         return cast(Array, drawn.numpy())
 
-    def trust(self, responses: Sequence[str] | None = None) -> pd.DataFrame:
+    def trust(
+        self,
+        responses: Sequence[str] | None = None,
+        planned: Array | None = None,
+        over: Array | None = None,
+    ) -> pd.DataFrame:
         """Return how far each response follows the history, in numbers and a sentence.
 
         One row a response: `b` and `b_sd` the fitted scale of the history's prediction (1 = as
-        the history says, 0 = no relation; NaN without history); `score_<expert>` the mean log
-        predictive density of rows left out, in standardised units (higher is better; NaN without
-        rows), over the rows that every expert can leave out; `weight_<expert>` its share of the
-        mixture; `text`.
+        the history says, 0 = no relation; NaN where there is none); `history_share` the share of
+        the mixture that stands on the history; `score_<expert>` the mean log predictive density
+        of rows left out, in standardised units (higher is better; NaN without rows), over the
+        rows that every expert can leave out; `weight_<expert>` its share of the mixture; `text`.
+
+        With `planned` (q, D), encoded rows that will be measured, also `b_sd_after`, what `b_sd`
+        will be then; and with `over` (n, D), rows of the space, `sd_cut`, the share by which the
+        Gaussian processes' uncertainty over them will fall, else NaN. Both are what the processes
+        expect at their present hyperparameters.
         """
         names = list(responses) if responses is not None else list(range(self.num_outputs))
-        records = [self._trust_of(j) for j in range(self.num_outputs)]
+        plan = None
+        with torch.no_grad():
+            if planned is not None:
+                plan = Plan(self._points(planned), None if over is None else self._points(over))
+            records = [self._trust_of(j, plan) for j in range(self.num_outputs)]
         return pd.DataFrame(records, index=pd.Index(names, name="response"))
 
-    def _trust_of(self, response: int) -> dict[str, float | str]:
-        y = torch.as_tensor(self._standard[:, response])
-        y = y[~torch.isnan(y)]
-        b, b_sd = math.nan, math.nan
-        densities: dict[str, Tensor] = {}
-        for name, each in self._processes.items():
-            expert = each[response]
-            if isinstance(expert, GaussianProcess) and expert.shape == RESIDUAL_GP:
-                b, b_sd = expert.trust
-            densities[f"score_{name}"] = _density(y, expert)
-        scores = _scores(densities)
-        for number, name in enumerate(self.experts):
-            scores[f"weight_{name}"] = float(self.weights[number, response])
-        own = scores.get("weight_own_rows", 0.0)
-        # Of a subset of the outputs, the experts still know which response is theirs.
-        original = next(iter(self._processes.values()))[response].response
-        text = self._sentence(original, b, b_sd, len(y), own)
-        return {"b": b, "b_sd": b_sd, **scores, "text": text}
+    def _points(self, X: Array) -> Points:
+        return self._describe(torch.as_tensor(np.asarray(X, dtype=np.float64)))
 
-    def _sentence(self, response: int, b: float, b_sd: float, rows: int, own: float) -> str:
-        if self._describe.pretrained is None:
-            return "No history is used: predictions rest on the campaign's own rows alone."
-        if not bool(self._describe.pretrained.known[response]):
-            return "The history lacks this response: only the campaign's own rows can teach it."
-        if rows == 0:
-            return "No own rows yet: predictions rest on the history, at its level and scale."
-        if math.isnan(b):
-            return (
-                f"The pretrained network is used as tuned on {rows} own rows; "
-                "how far the history still holds is not measured."
-            )
-        how = f"scale {b:.2f} ± {b_sd:.2f} of the history's prediction after {rows} own rows"
-        if own > 0.6:
-            return f"The history is set aside, the own rows contradict it ({how})."
-        if b - b_sd > 0.6:
-            return f"The history is followed ({how})."
-        if b + b_sd < 0.3:
-            return f"The history is largely ignored ({how})."
-        return f"The history is followed in part ({how})."
+    def _trust_of(self, response: int, plan: Plan | None) -> dict[str, float | str]:
+        y = torch.as_tensor(self._standard[:, response])
+        weights = dict(zip(self.experts, self.weights[:, response].tolist(), strict=True))
+        return trust_of(
+            response, self._processes, weights, y[~torch.isnan(y)], self._describe.pretrained, plan
+        )
 
 
 def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array, Array]:
@@ -261,21 +243,3 @@ def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array,
     stacked = torch.stack(each)
     both = stacked.double().numpy()
     return both[:, 0], both[:, 1]
-
-
-def _density(y: Tensor, expert: Expert) -> Tensor:
-    """Return the log density of each left-out row (n,), or nothing if the expert kept some."""
-    if len(expert.left_out_mean) != len(y):
-        return y.new_zeros(0)
-    return log_density(y, expert.left_out_mean, expert.left_out_variance)
-
-
-def _scores(densities: dict[str, Tensor]) -> dict[str, float]:
-    """Average left-out log densities over the rows that all have; NaN where there is none."""
-    most = max(map(len, densities.values()), default=0)
-    full = [each for each in densities.values() if len(each) == most]
-    common = torch.isfinite(torch.stack(full)).all(0)
-    return {
-        name: float(each[common].mean()) if len(each) == most else math.nan
-        for name, each in densities.items()
-    }

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -141,59 +139,6 @@ def test_botorch_s_analytic_acquisitions_work_on_one_response(lines, candidates)
     with torch.no_grad():
         assert torch.allclose(PosteriorMean(model)(X), model.posterior(X).mean.flatten())
         assert torch.isfinite(LogExpectedImprovement(model, best_f=3.0)(X)).all()
-
-
-def test_trust_has_numbers_and_a_sentence_for_each_response(surrogate):
-    trust = surrogate.trust(["titre", "density"])
-    assert trust.index.tolist() == ["titre", "density"]
-    experts = ["own_rows", "output_layer", "residual_gp", "tuned"]
-    assert list(trust.columns) == [
-        "b", "b_sd", *(f"score_{e}" for e in experts), *(f"weight_{e}" for e in experts), "text",
-    ]  # fmt: skip
-    assert np.isfinite(trust.drop(columns="text").to_numpy(float)).all()
-    assert trust.filter(like="weight_").sum(axis=1).tolist() == pytest.approx([1.0, 1.0])
-    assert trust["text"].str.contains("after 30 own rows").all()
-
-
-def test_scores_compare_experts_on_the_rows_that_all_could_leave_out(pretrained, lines):
-    surrogate = fit(pretrained, lines.own_x[:9], lines.own_y[:9])
-    unseen = {
-        name: torch.isnan(each[0].left_out_mean).sum().item()
-        for name, each in surrogate._processes.items()
-    }
-    assert unseen["tuned"] > 0  # three members: some rows are in every bootstrap
-    trust = surrogate.trust()
-    assert np.isfinite(trust.filter(like="score_").to_numpy(float)).all()
-    assert np.isfinite(surrogate.weights).all()
-
-
-def test_trust_without_history_says_so(lines):
-    trust = fit(None, lines.own_x, lines.own_y).trust()
-    assert trust["b"].isna().all()
-    assert set(trust["text"]) == {
-        "No history is used: predictions rest on the campaign's own rows alone."
-    }
-
-
-def test_trust_in_the_patent_s_model_says_what_it_rests_on(plain, lines):
-    before = fit(plain, lines.own_x[:0], lines.own_y[:0], transfer="patent").trust()
-    assert set(before["text"]) == {
-        "No own rows yet: predictions rest on the history, at its level and scale."
-    }
-    after = fit(plain, lines.own_x, lines.own_y, transfer="patent").trust()
-    assert after["b"].isna().all()
-    assert set(after["text"]) == {
-        "The pretrained network is used as tuned on 30 own rows; "
-        "how far the history still holds is not measured."
-    }
-
-
-def test_trust_says_which_response_the_history_lacks(pretrained, lines):
-    halved = replace(pretrained, known=torch.tensor([True, False]))
-    surrogate = fit(halved, lines.own_x[:3], lines.own_y[:3])
-    lacking = "The history lacks this response: only the campaign's own rows can teach it."
-    assert (surrogate.trust()["text"] == lacking).tolist() == [False, True]
-    assert surrogate.subset_output([1]).trust()["text"].tolist() == [lacking]
 
 
 def test_progress_may_interrupt_a_stream(surrogate, candidates):

@@ -1,0 +1,162 @@
+"""How far each response follows the history: numbers, and a sentence for the lab."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from labloop.surrogate.experts import Expert
+from labloop.surrogate.foresight import trust_sd_after, variance_after
+from labloop.surrogate.gp import GaussianProcess
+from labloop.surrogate.guard import log_density
+from labloop.surrogate.kernels import RESIDUAL_GP
+from labloop.surrogate.points import Points
+from labloop.surrogate.pretraining import Pretrained
+
+NO_HISTORY = "No history is used: predictions rest on the campaign's own rows alone."
+LACKING = "The history lacks this response: only the campaign's own rows can teach it."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to be measured.
+
+    `planned` (q) are the rows, `over` (n) rows of the space over which uncertainty is averaged,
+    or None.
+    """
+
+    planned: Points
+    over: Points | None
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """The fitted scale b of the history's prediction: mean, sd, and sd after the plan."""
+
+    mean: float
+    sd: float
+    sd_after: float
+
+
+def trust_of(
+    response: int,
+    experts: Mapping[str, Sequence[Expert]],
+    weights: Mapping[str, float],
+    y: Tensor,
+    pretrained: Pretrained | None,
+    plan: Plan | None,
+) -> dict[str, float | str]:
+    """Return the record of one response in the frame that `Surrogate.trust` describes.
+
+    `response` is its place among the experts of the surrogate, `weights` each expert's share of
+    its mixture, `y` (rows,) its measured values in standardised units.
+    """
+    own = {name: each[response] for name, each in experts.items()}
+    # Of a subset of the outputs, the experts still know which response is theirs.
+    original = next(iter(own.values())).response
+    known = pretrained is not None and bool(pretrained.known[original])
+    scale = _scale(own, plan) if known else _Scale(math.nan, math.nan, math.nan)
+    share = sum(weights[name] for name, each in own.items() if pretrained and uses_history(each))
+    cut = math.nan if plan is None else _cut(own, weights, plan)
+    record: dict[str, float | str] = {"b": scale.mean, "b_sd": scale.sd}
+    if plan is not None:
+        record["b_sd_after"] = scale.sd_after
+        record["sd_cut"] = cut
+    record["history_share"] = share
+    scores = _scores({name: _density(y, each) for name, each in own.items()})
+    record |= {f"score_{name}": score for name, score in scores.items()}
+    record |= {f"weight_{name}": weights[name] for name in own}
+    said = (
+        [LACKING if pretrained else NO_HISTORY] if not known else [_followed(scale, share, len(y))]
+    )
+    if math.isfinite(cut):
+        said.append(
+            "With this plate the uncertainty over the space is expected to "
+            + (f"fall by {cut:.0%}." if cut >= 0.005 else "stay as it is.")
+        )
+    return record | {"text": " ".join(said)}
+
+
+def uses_history(expert: Expert) -> bool:
+    """Say whether an expert learned anything from the history: a process with none of its terms
+    did not, every other expert stands on the pretrained networks."""
+    if isinstance(expert, GaussianProcess):
+        return expert.shape.linear or expert.shape.history
+    return True
+
+
+def _scale(own: Mapping[str, Expert], plan: Plan | None) -> _Scale:
+    for expert in own.values():
+        if isinstance(expert, GaussianProcess) and expert.shape == RESIDUAL_GP:
+            after = math.nan if plan is None else trust_sd_after(expert, plan.planned)
+            return _Scale(*expert.trust, after)
+    return _Scale(math.nan, math.nan, math.nan)
+
+
+def _cut(own: Mapping[str, Expert], weights: Mapping[str, float], plan: Plan) -> float:
+    """Return the share by which the processes' mean uncertainty is expected to fall, or NaN.
+
+    Root mean squares over the rows `plan.over`, each process counted by its weight.
+    """
+    if plan.over is None:
+        return math.nan
+    before, after = 0.0, 0.0
+    for name, expert in own.items():
+        if isinstance(expert, GaussianProcess):
+            before += weights[name] * float(expert.marginal(plan.over)[1].mean())
+            after += weights[name] * float(variance_after(expert, plan.planned, plan.over).mean())
+    return 1.0 - math.sqrt(after / before) if before > 0 else math.nan
+
+
+def _followed(scale: _Scale, share: float, rows: int) -> str:
+    """Return the sentence of a response that the history has."""
+    if not rows:
+        said = "No own rows yet: predictions rest on the history, at its level and scale"
+        if math.isfinite(scale.sd_after):
+            said += (
+                "; this plate is expected to say how far it holds to "
+                f"± {scale.sd_after:.2f} (now ± {scale.sd:.2f})"
+            )
+        return f"{said}."
+    if math.isnan(scale.mean):
+        return (
+            f"The pretrained network is used as tuned on {rows} own rows; "
+            "how far the history still holds is not measured."
+        )
+    how = f"scale {scale.mean:.2f} ± {scale.sd:.2f} of its prediction after {rows} own rows"
+    if math.isfinite(scale.sd_after):
+        how += f", ± {scale.sd_after:.2f} expected with this plate"
+    if share < 0.4:
+        verdict = "The history is set aside, the own rows alone predict better"
+    elif scale.mean - scale.sd > 0.6:
+        verdict = "The history is followed"
+    elif scale.mean + scale.sd < 0.3:
+        verdict = "The history is largely ignored"
+    else:
+        verdict = "The history is followed in part"
+    return (
+        f"{verdict} ({how}): {share:.0%} of the prediction comes from experts that use it, "
+        f"{1 - share:.0%} from own rows alone."
+    )
+
+
+def _density(y: Tensor, expert: Expert) -> Tensor:
+    """Return the log density of each left-out row (n,), or nothing if the expert kept some."""
+    if len(expert.left_out_mean) != len(y):
+        return y.new_zeros(0)
+    return log_density(y, expert.left_out_mean, expert.left_out_variance)
+
+
+def _scores(densities: dict[str, Tensor]) -> dict[str, float]:
+    """Average left-out log densities over the rows that all have; NaN where there is none."""
+    most = max(map(len, densities.values()), default=0)
+    full = [each for each in densities.values() if len(each) == most]
+    common = torch.isfinite(torch.stack(full)).all(0)
+    return {
+        name: float(each[common].mean()) if len(each) == most else math.nan
+        for name, each in densities.items()
+    }
