@@ -62,6 +62,18 @@ class Problem:
         order = np.random.default_rng([seed, 71]).permutation(len(self.X_pool))
         return np.sort(order[:size])
 
+    def measured(self, own: Rows) -> tuple[Array, Array, Array | None]:
+        """Return X, Y and the variance of Y of own rows."""
+        variance = None if self.Y_pool_var is None else self.Y_pool_var[own]
+        return self.X_pool[own], self.Y_pool[own], variance
+
+    def measured_response(self, own: Rows, response: int) -> tuple[Array, Array, Array]:
+        """Return X, y and the variance of y (NaN = unknown) of the own rows that have it."""
+        X, Y, variance = self.measured(own)
+        has = ~np.isnan(Y[:, response])
+        of = np.full_like(Y, np.nan) if variance is None else variance
+        return X[has], Y[has, response], of[has, response]
+
     def tested_rows(self, own: Rows) -> Rows:
         """Return the rows of the pool that are not among the own ones."""
         return np.setdiff1d(np.arange(len(self.X_pool)), own)
