@@ -52,6 +52,24 @@ class Observations:
     relative_sd: Array
     prior_wells: Array
 
+    def usual_errors(self, means: Array, wells: npt.NDArray[np.int64]) -> Array:
+        """Return the usual standard errors of means whose wells show no spread of their own.
+
+        `means` and `wells` are n × m, of the same responses; NaN where nothing is known about the
+        spread or the mean.
+        """
+        errors = np.full_like(means, np.nan)
+        for k in range(means.shape[1]):
+            spread = _Spread(
+                float(self.replicate_sd[k] ** 2),
+                float(self.constant_sd[k] ** 2),
+                float(self.relative_sd[k] ** 2),
+                float(self.prior_wells[k]),
+            )
+            single = np.isfinite(means[:, k]).astype(np.int64)
+            errors[:, k] = spread.standard_errors(means[:, k], np.zeros(len(means)), single)
+        return np.asarray(errors / np.sqrt(np.maximum(wells, 1)))
+
 
 def observations(
     values: Array, formulas: npt.NDArray[Any], statuses: npt.NDArray[np.str_] | None = None

@@ -7,7 +7,7 @@ its logarithm.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,14 @@ import numpy.typing as npt
 from labloop import store
 from labloop.definition import Component, Definition, Response
 from labloop.errors import RefusedError, did_you_mean
-from labloop.noise import Observations, observations
+from labloop.noise import observations
 from labloop.store import NOW, Store
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Signs = npt.NDArray[np.int8]
 
-_COUNTED = ("ok", "below_range", "above_range")
+_SIDES = {"ok": 0, "below_range": -1, "above_range": 1}
 _WIDEST = 20.0  # standard deviations of a logarithm beyond which nothing is told apart
 
 
@@ -33,7 +34,10 @@ class Observed:
         ids: (n,) formula ids.
         source: (n,) number of the source of history, or -1 for the campaign's own.
         concentrations: (n, components); of choices, their numbers, -1 for one unknown here.
-        means: (n, responses) natural means of the replicates, NaN where nothing was measured.
+        means: (n, responses) natural means of the replicates, NaN where nothing was measured; the
+            mean limit of the range where all replicates were out of it.
+        censored: (n, responses) 0 where the mean was measured, -1 where it is only known to be
+            below the value in `means`, 1 where above.
         standard_errors: (n, responses) of the means, NaN where unknown.
         wells: (n, responses) number of wells behind each mean.
         replicate_sd: (responses,) pooled standard deviation of a single well.
@@ -43,12 +47,31 @@ class Observed:
     source: Ints
     concentrations: Floats
     means: Floats
+    censored: Signs
     standard_errors: Floats
     wells: Ints
     replicate_sd: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def measured(self) -> Floats:
+        """(n, responses) natural means, NaN where nothing or only a limit is known."""
+        return np.where(self.censored == 0, self.means, np.nan)
+
+    def take(self, rows: Ints) -> Observed:
+        """Return some of the formulas, by their row numbers."""
+        return replace(
+            self,
+            ids=self.ids[rows],
+            source=self.source[rows],
+            concentrations=self.concentrations[rows],
+            means=self.means[rows],
+            censored=self.censored[rows],
+            standard_errors=self.standard_errors[rows],
+            wells=self.wells[rows],
+        )
 
 
 def refuse_lost_meaning(opened: Store, definition: Definition) -> None:
@@ -108,57 +131,89 @@ def _observed(
     components: Sequence[Component],
     responses: Sequence[Response],
 ) -> Observed:
-    values, of_row = _as_wells(measured, [r.name for r in responses])
+    names = [r.name for r in responses]
+    grouped = _replicates(measured, names)
+    values, of_row = _as_wells(grouped, len(names))
     seen = observations(values, of_row)
+    limits = _limits(grouped)
+    ids = np.union1d(seen.formulas, [formula for formula, _ in limits]).astype(np.int64)
+    shape = (len(ids), len(names))
+    means, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+    wells, censored = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int8)
+    place = np.searchsorted(ids, seen.formulas)
+    means[place], wells[place] = seen.means, seen.wells
+    for (formula, j), (limit, side, count) in limits.items():
+        k = np.searchsorted(ids, formula)
+        means[k, j], censored[k, j], wells[k, j] = limit, side, count
+    errors[place] = seen.standard_errors
+    errors = np.where(censored == 0, errors, seen.usual_errors(means, wells))
     row = {formula: k for k, formula in enumerate(formulas.ids)}
-    rows = np.array([row[int(formula)] for formula in seen.formulas], dtype=np.int64)
+    rows = np.array([row[int(formula)] for formula in ids], dtype=np.int64)
     sources = list(dict.fromkeys(s for s in formulas.sources if s is not None))
     number = {source: k for k, source in enumerate(sources)}
     matrix = as_concentrations(formulas.rows, components)
     source = np.array([number.get(s, -1) if s else -1 for s in formulas.sources], dtype=np.int64)
-    kept = _with_any_value(seen)
+    kept = np.flatnonzero(np.isfinite(means).any(axis=1))
     return Observed(
-        ids=np.asarray(seen.formulas, dtype=np.int64)[kept],
-        source=source[rows][kept],
-        concentrations=matrix[rows][kept],
-        means=seen.means[kept],
-        standard_errors=seen.standard_errors[kept],
-        wells=seen.wells[kept],
+        ids=ids,
+        source=source[rows],
+        concentrations=matrix[rows],
+        means=means,
+        censored=censored,
+        standard_errors=errors,
+        wells=wells,
         replicate_sd=seen.replicate_sd,
-    )
+    ).take(kept)
 
 
-def _with_any_value(seen: Observations) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.isfinite(seen.means).any(axis=1))
+_Replicates = dict[tuple[int, int], list[store.Measurement]]
 
 
-def _as_wells(
-    measured: Sequence[store.Measurement], responses: Sequence[str]
-) -> tuple[Floats, Ints]:
+def _replicates(measured: Sequence[store.Measurement], responses: Sequence[str]) -> _Replicates:
+    """Return the measurements that say something by (formula, number of the response)."""
+    column = {name: j for j, name in enumerate(responses)}
+    grouped: _Replicates = {}
+    for m in measured:
+        if m.formula is not None and m.response in column and m.status in _SIDES:
+            grouped.setdefault((m.formula, column[m.response]), []).append(m)
+    return grouped
+
+
+def _limits(grouped: _Replicates) -> dict[tuple[int, int], tuple[float, int, int]]:
+    """Return limit, side and number of wells where all of a formula's are out on one side.
+
+    Wells that are each below their limit have a mean below the mean limit. Where one limit is not
+    known, or one well is below the range and another above, nothing is known.
+    """
+    found = {}
+    for place, wells in grouped.items():
+        sides = {_SIDES[m.status] for m in wells}
+        limits = [m.value for m in wells if m.value is not None]
+        if len(sides) == 1 and sides != {0} and len(limits) == len(wells):
+            found[place] = (float(np.mean(limits)), sides.pop(), len(wells))
+    return found
+
+
+def _as_wells(grouped: _Replicates, responses: int) -> tuple[Floats, Ints]:
     """Return (wells, responses) values and (wells,) formula ids from single measurements.
 
     The k-th value of a formula's response joins the k-th values of its other responses. Beside
     replicates that were measured, one below or above the range counts as its limit, lest a formula
     look better for its failures; without a known limit the response of the formula is unknown.
     """
-    column = {name: j for j, name in enumerate(responses)}
-    replicates: dict[tuple[int, str], list[store.Measurement]] = {}
-    for m in measured:
-        if m.formula is not None and m.response in column and m.status in _COUNTED:
-            replicates.setdefault((m.formula, m.response), []).append(m)
     place: dict[tuple[int, int], int] = {}
     entries: list[tuple[int, int, float]] = []
-    for (formula, response), wells in replicates.items():
-        limits = [m.value for m in wells]
-        if all(m.status != "ok" for m in wells) or None in limits:
+    for (formula, response), wells in grouped.items():
+        values = [m.value for m in wells]
+        if all(m.status != "ok" for m in wells) or None in values:
             continue
-        for k, value in enumerate(limits):
+        for k, value in enumerate(values):
             row = place.setdefault((formula, k), len(place))
-            entries.append((row, column[response], float(value or 0.0)))
-    values = np.full((len(place), len(responses)), np.nan)
+            entries.append((row, response, float(value or 0.0)))
+    table = np.full((len(place), responses), np.nan)
     for row, j, value in entries:
-        values[row, j] = value
-    return values, np.array([formula for formula, _ in place], dtype=np.int64)
+        table[row, j] = value
+    return table, np.array([formula for formula, _ in place], dtype=np.int64)
 
 
 def as_concentrations(

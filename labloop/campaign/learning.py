@@ -94,6 +94,7 @@ def pretrain(
     scale = Scale.of(definition.responses, known.means)
     Y, _ = scale.to_model(known.means, known.standard_errors)
     recipe: dict[str, Any] = {
+        "censored": known.censored,
         "component_of_column": space.component_of_column,
         "layers": settings.layers,
         "members": settings.members,
@@ -239,6 +240,7 @@ def learn(
             space.encode_concentrations(mine.concentrations),
             Y,
             variance,
+            censored=mine.censored,
             transfer=definition.surrogate.transfer if pretrained is not None else "staged",
             varying=varying[space.component_of_column],
             seed=0,
@@ -295,20 +297,36 @@ def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:
     }
     frame["round"] = pd.array([origins.get(i, (None, None))[0] for i in ids], dtype="Int64")
     frame["origin"] = [origins.get(i, (None, None))[1] for i in ids]
+    known = known.take(order)
     for j, name in enumerate(definition.response_names):
-        frame[f"{name}_mean"] = known.means[order, j]
-        frame[f"{name}_sem"] = known.standard_errors[order, j]
-        frame[f"{name}_wells"] = known.wells[order, j]
+        exact = known.censored[:, j] == 0
+        frame[f"{name}_mean"] = known.measured[:, j]
+        frame[f"{name}_sem"] = np.where(exact, known.standard_errors[:, j], np.nan)
+        frame[f"{name}_wells"] = known.wells[:, j]
+        if not exact.all():
+            frame[f"{name}_limit"] = [
+                f"{'<' if side < 0 else '>'}{limit:.6g}" if side else None
+                for side, limit in zip(known.censored[:, j], known.means[:, j], strict=True)
+            ]
     return frame
 
 
+_BETTER = {"maximize": 1, "at_least": 1, "minimize": -1, "at_most": -1}
+
+
 def merits(definition: Definition, known: Observed) -> Floats:
-    """Return (n,) how good measured formulas are, bigger is better, -inf where not measured."""
+    """Return (n,) how good measured formulas are, bigger is better, -inf where not known.
+
+    A limit counts where the formula is sure to be as good as that: above the range where more is
+    wanted, below it where less is. On the other side it could pass for the best that was measured.
+    """
     import torch
 
     from labloop.proposal.acquisition import merit
     from labloop.proposal.goals import Goals
 
     scale = Scale.of(definition.responses, known.means)
-    Y, _ = scale.to_model(known.means, known.standard_errors)
+    better = np.array([_BETTER.get(response.goal, 0) for response in definition.responses])
+    sure = (known.censored == 0) | (known.censored == better)
+    Y, _ = scale.to_model(np.where(sure, known.means, np.nan), known.standard_errors)
     return merit(Goals.of(definition.responses), torch.from_numpy(Y)).numpy()

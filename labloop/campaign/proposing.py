@@ -262,11 +262,7 @@ def _performers(definition: Definition, past: Observed) -> Floats:
     rank = np.full(len(past), -np.inf)
     for source in np.unique(past.source):
         rows = np.flatnonzero(past.source == source)
-        part = Observed(
-            past.ids[rows], past.source[rows], past.concentrations[rows], past.means[rows],
-            past.standard_errors[rows], past.wells[rows], past.replicate_sd,
-        )  # fmt: skip
-        merit = merits(definition, part)
+        merit = merits(definition, past.take(rows))
         place = np.argsort(np.argsort(merit, kind="stable")) / max(len(rows) - 1, 1)
         rank[rows] = np.where(np.isfinite(merit), place, -np.inf)
     rank[(past.concentrations < 0).any(axis=1)] = -np.inf

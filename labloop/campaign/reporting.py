@@ -141,9 +141,9 @@ def _measured(responses: list[str], known: Observed) -> pd.DataFrame:
     """Return by (formula, response) the mean of the wells, its standard error and their number."""
     index = pd.MultiIndex.from_product([known.ids.tolist(), responses])
     columns = {
-        "measured": known.means.reshape(-1),
-        "sem": known.standard_errors.reshape(-1),
-        "wells": known.wells.reshape(-1),
+        "measured": known.measured.reshape(-1),
+        "sem": np.where(known.censored == 0, known.standard_errors, np.nan).reshape(-1),
+        "wells": np.where(known.censored == 0, known.wells, 0).reshape(-1),
     }
     return pd.DataFrame(columns, index=index.set_names(["formula", "response"]))
 
@@ -153,9 +153,11 @@ def _meeting(responses: tuple[Response, ...], known: Observed) -> list[int]:
     meets = np.ones(len(known), dtype=bool)
     for j, response in enumerate(responses):
         if response.goal == "at_least":
-            meets &= known.means[:, j] >= response.bound
+            sure = known.censored[:, j] >= 0
+            meets &= sure & (known.means[:, j] >= response.bound)
         if response.goal == "at_most":
-            meets &= known.means[:, j] <= response.bound
+            sure = known.censored[:, j] <= 0
+            meets &= sure & (known.means[:, j] <= response.bound)
     found: list[int] = known.ids[meets].tolist()
     return found
 
@@ -228,7 +230,11 @@ def _facts(
     made = ", ".join(f"{count} {state}" for state, count in states.items())
     facts = [
         Fact("rounds", str(len(now.rounds)), made),
-        Fact("formulas measured", str(len(known)), f"{now.pending} wait for results"),
+        Fact(
+            "formulas measured",
+            str(int(np.isfinite(known.measured).any(axis=1).sum())),
+            f"{now.pending} wait for results",
+        ),
     ]
     for response in responses:
         best = response.leader(values) if response.is_objective else None

@@ -175,16 +175,25 @@ def thin(rows: Tensor, most: int, seed: int) -> Tensor:
 
 
 def fit_process(
-    shape: Shape, points: Points, y: Tensor, known: Tensor, response: int, seed: int = 0
+    shape: Shape,
+    points: Points,
+    y: Tensor,
+    known: Tensor,
+    response: int,
+    seed: int = 0,
+    measured: Tensor | None = None,
 ) -> GaussianProcess:
     """Fit one response to its own rows.
 
     `points` n rows, `y` (n,) standardised values with NaN = missing, `known` (n,) variances in
     the same units or NaN. Any number of rows will do, none included: then the process is its
-    prior. Above 1500 rows the process keeps a seeded thinning of them.
+    prior. Above 1500 rows the process keeps a seeded thinning of them. `measured` (n,) is False
+    where `y` stands for a limit (default: nowhere): such rows teach, but say nothing of how well
+    measurements are predicted or how noisy they are, and have no left-out prediction (NaN).
     """
     rows = thin(torch.nonzero(~torch.isnan(y)).squeeze(1), MAX_ANCHORS, seed)
     anchors, y, known = points.take(rows), y[rows], known[rows]
+    real = torch.ones_like(y, dtype=torch.bool) if measured is None else measured[rows]
     history = anchors.prior[:, response] if shape.history else torch.zeros_like(y)
     if len(rows):
         some = thin(torch.arange(len(rows)), FITTING_ROWS, seed)
@@ -212,9 +221,9 @@ def fit_process(
         anchors=anchors,
         weights=weights,
         whitener=whitener,
-        noise=noise.mean() if len(y) else theta.noise,
+        noise=noise[real].mean() if bool(real.any()) else theta.noise,
         noise_share=float(noise.min() / gram.diagonal().max()) if len(y) else 1.0,
         trust=trust,
-        left_out_mean=y - weights / precision,
+        left_out_mean=torch.where(real, y - weights / precision, torch.nan),
         left_out_variance=1.0 / precision,
     )

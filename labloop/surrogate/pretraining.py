@@ -17,6 +17,7 @@ from labloop.errors import RefusedError
 from labloop.surrogate.network import WEIGHTS, Network
 from labloop.surrogate.scaling import (
     Array,
+    checked_censoring,
     checked_inputs,
     checked_outputs,
     input_ranges,
@@ -203,6 +204,7 @@ def pretrain(
     Y: NDArray[np.floating],
     source: NDArray[np.integer],
     *,
+    censored: NDArray[np.integer] | None = None,
     component_of_column: NDArray[np.integer] | None = None,
     layers: int = 8,
     members: int = 8,
@@ -216,11 +218,13 @@ def pretrain(
     `X` (n, D) encoded rows in units of the campaign's range, `Y` (n, m) responses with NaN =
     missing, `source` (n,) whole numbers from 0: each source has its own level and scale of each
     response (mean and standard deviation; minimum and range for the plain net, as in the
-    patent). `component_of_column` (D,) groups the columns of a choice. Each member learns from
-    its own bootstrap of the rows. The same arguments give the same weights.
+    patent). `censored` (n, m) is 0 where measured, −1 where only known to be below the value in
+    `Y`, 1 where above: a net is not in error beyond such a limit. `component_of_column` (D,)
+    groups the columns of a choice. Each member learns from its own bootstrap of the rows. The same
+    arguments give the same weights.
     Raises RefusedError when there is nothing to learn from.
     """
-    X, Y, line = _measured(X, Y, source)
+    X, Y, sides, line = _measured(X, Y, censored, source)
     component = np.arange(X.shape[1]) if component_of_column is None else component_of_column
     scales = source_scales(Y, line, min_max=recipe.kind == "plain")
     Z = standardised(Y, line, scales)
@@ -229,7 +233,10 @@ def pretrain(
     x = torch.as_tensor(((X - low) / (high - low))[:, selection.columns], dtype=torch.float32)
     draws = bootstrap(len(X), members, torch.Generator().manual_seed(seed))
     z = torch.as_tensor(Z, dtype=torch.float32)
-    network = train(x, z, draws, recipe=recipe, layers=layers, seed=seed, progress=progress)
+    network = train(
+        x, z, draws, recipe=recipe, layers=layers, seed=seed, censored=torch.as_tensor(sides),
+        progress=progress,
+    )  # fmt: skip
     return Pretrained(
         network=network,
         columns=torch.as_tensor(selection.columns),
@@ -249,16 +256,20 @@ def pretrain(
 
 
 def _measured(
-    X: NDArray[np.floating], Y: NDArray[np.floating], source: NDArray[np.integer]
-) -> tuple[Array, Array, NDArray[np.int64]]:
+    X: NDArray[np.floating],
+    Y: NDArray[np.floating],
+    censored: NDArray[np.integer] | None,
+    source: NDArray[np.integer],
+) -> tuple[Array, Array, NDArray[np.int8], NDArray[np.int64]]:
     """Return the checked rows that have a response, their sources renumbered from 0."""
     X = checked_inputs(X, "history")
     Y = checked_outputs(Y, len(X), "history")
+    sides = checked_censoring(censored, Y, "history")
     usable = ~np.isnan(Y).all(axis=1)
     if not usable.any():
         raise RefusedError("The history has no measured response; import results to pretrain on.")
     line = np.unique(np.asarray(source)[usable], return_inverse=True)[1].reshape(-1)
-    return X[usable], Y[usable], line.astype(np.int64)
+    return X[usable], Y[usable], sides[usable], line.astype(np.int64)
 
 
 def _feature_moments(network: Network, x: Tensor) -> dict[str, Tensor]:

@@ -48,6 +48,16 @@ def checked_outputs(Y: ArrayLike, rows: int, what: str) -> Array:
     return table
 
 
+def checked_censoring(censored: ArrayLike | None, Y: Array, what: str) -> NDArray[np.int8]:
+    """Return `censored` as an array of the shape of `Y` (n, m): 0, −1 or 1; None is all 0."""
+    if censored is None:
+        return np.zeros(Y.shape, dtype=np.int8)
+    table = np.asarray(censored)
+    if table.shape != Y.shape or not np.isin(table, (-1, 0, 1)).all():
+        raise ValueError(f"{what}: censored must be -1, 0 or 1 in the shape of Y {Y.shape}")
+    return table.astype(np.int8)
+
+
 def input_ranges(X: Array) -> tuple[Array, Array]:
     """Return the least and greatest value of each column over the rows and the unit box.
 

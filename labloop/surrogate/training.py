@@ -44,13 +44,16 @@ def bootstrap(rows: int, members: int, generator: torch.Generator) -> Tensor:
     return torch.randint(rows, (members, rows), generator=generator)
 
 
-def masked_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
+def masked_loss(predicted: Tensor, wanted: Tensor, censored: Tensor | None = None) -> Tensor:
     """Return Σ over members of the mean squared error over the responses that are not NaN.
 
-    Shapes (M, n, m). Members do not influence one another's gradients.
+    Shapes (M, n, m). Where `censored` is −1 only a prediction above the wanted value is in error,
+    where it is 1 only one below. Members do not influence one another's gradients.
     """
     present = ~torch.isnan(wanted)
     error = torch.where(present, predicted - torch.nan_to_num(wanted), 0.0)
+    if censored is not None:
+        error = torch.where(censored * error > 0, 0.0, error)
     return (error.square().sum(dim=(1, 2)) / present.sum(dim=(1, 2)).clamp_min(1)).sum()
 
 
@@ -69,14 +72,17 @@ def train(
     recipe: Recipe,
     layers: int,
     seed: int,
+    censored: Tensor | None = None,
     progress: Progress = silent,
 ) -> Network:
     """Train an ensemble from nothing, one net a row of `draws`.
 
     `x` (n, d) scaled inputs or (G, n, d) where G divides the number of nets and each group of
     nets has its own inputs; `y` (n, m) or (G, n, m) standardised responses with NaN = missing;
-    `draws` (nets, rows) the row numbers that each net learns from. The same seed gives the same
-    nets. `progress(done, total)` is called once an epoch; what it raises ends the training.
+    `censored` of the shape of `y`, 0 where measured, −1 where only known to be below the value, 1
+    where above; `draws` (nets, rows) the row numbers that each net learns from. The same seed
+    gives the same nets. `progress(done, total)` is called once an epoch; what it raises ends the
+    training.
     """
     generator = torch.Generator().manual_seed(seed)
     nets = draws.shape[0]
@@ -94,6 +100,9 @@ def train(
     groups = 1 if x.dim() == 2 else x.shape[0]
     offset = (torch.arange(nets) // (nets // groups) * x.shape[-2]).unsqueeze(1)
     flat_x, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+    sides = None
+    if censored is not None and bool(censored.any()):
+        sides = censored.to(y).reshape(flat_y.shape)
     optimizer = torch.optim.AdamW(
         list(weights.values()), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True
     )
@@ -106,7 +115,8 @@ def train(
         with one_thread():
             for rows in _batches(draws + offset, recipe.batch, generator):
                 optimizer.zero_grad(set_to_none=True)
-                masked_loss(net(flat_x[rows]), flat_y[rows]).backward()
+                beyond = None if sides is None else sides[rows]
+                masked_loss(net(flat_x[rows]), flat_y[rows], beyond).backward()
                 optimizer.step()
                 schedule.step()
         progress(epoch + 1, epochs)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labloop.errors import RefusedError
+from labloop.surrogate.censoring import pseudo_observations
 from labloop.surrogate.experts import Expert, TunedEnsemble, calibrated_ensemble, plain_ensemble
 from labloop.surrogate.gp import GaussianProcess, fit_process
 from labloop.surrogate.guard import log_density, vote
@@ -20,6 +21,7 @@ from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.pretraining import Pretrained
 from labloop.surrogate.scaling import (
     Array,
+    checked_censoring,
     checked_inputs,
     checked_outputs,
     least_and_range,
@@ -39,6 +41,7 @@ def fit(
     Y: NDArray[np.floating],
     Yvar: NDArray[np.floating] | None = None,
     *,
+    censored: NDArray[np.integer] | None = None,
     transfer: Transfer = "staged",
     varying: NDArray[np.bool_] | None = None,
     seed: int = 0,
@@ -47,7 +50,9 @@ def fit(
     """Transfer the pretrained nets to the campaign's own rows.
 
     `X` (n, D) encoded rows, n ≥ 0; `Y` (n, m) responses with NaN = missing; `Yvar` (n, m) the
-    variance of each observation or NaN where unknown. `varying` (D,) marks the columns that the
+    variance of each observation or NaN where unknown; `censored` (n, m) 0 where measured, −1
+    where only known to be below the value in `Y`, 1 where above (the patent's schedule knows
+    nothing of limits and leaves such values out). `varying` (D,) marks the columns that the
     campaign can vary (default: all). Without pretrained nets the surrogate is the Gaussian
     process on own rows alone. `transfer="patent"` follows the patent's schedule to the letter and
     needs nets pretrained with the recipe PLAIN to be the patent's model.
@@ -64,24 +69,27 @@ def fit(
             f"{pretrained.responses} responses, the campaign has {X.shape[1]} and {Y.shape[1]}; "
             "pretrain again."
         )
+    sides = checked_censoring(censored, Y, "campaign")
     active = torch.as_tensor(np.ones(X.shape[1], bool) if varying is None else varying)
     if transfer == "patent":
         if pretrained is None:
             raise RefusedError('transfer = "patent" needs a pretrained network; import a history.')
-        return _patent(pretrained, X, Y, active, seed, progress)
+        return _patent(pretrained, X, np.where(sides == 0, Y, np.nan), active, seed, progress)
     with one_thread(when=len(X) <= FEW_ROWS):
-        return _staged(pretrained, X, Y, variance, active, seed, progress)
+        return _staged(pretrained, X, Y, variance, sides, active, seed, progress)
 
 
 def _staged(
-    pretrained: Pretrained | None, X: Array, Y: Array, variance: Array, active: Tensor, seed: int,
-    progress: Progress,
+    pretrained: Pretrained | None, X: Array, Y: Array, variance: Array, sides: NDArray[np.int8],
+    active: Tensor, seed: int, progress: Progress,
 ) -> Surrogate:  # fmt: skip
     history = pretrained is not None
     level, scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
     y = torch.as_tensor((Y - level) / scale)
     known = torch.as_tensor(np.where(variance >= 0, variance, np.nan) / scale**2)
     rows = torch.as_tensor(X)
+    exact = torch.as_tensor(sides == 0)
+    y, known = pseudo_observations(rows[:, active], y, known, torch.as_tensor(sides), seed)
     tuned, frozen, draws = None, 0, torch.zeros(0, 0, dtype=torch.int64)
     if pretrained is not None:
         tuned, frozen, draws = _tuned(pretrained, rows, y, seed, progress)
@@ -95,10 +103,13 @@ def _staged(
     experts: dict[str, list[Expert]] = {name: [] for name in shapes}
     for done, (name, shape) in enumerate(shapes.items()):
         for j in responses:
-            experts[name].append(fit_process(shape, points, y[:, j], known[:, j], j, seed))
+            process = fit_process(shape, points, y[:, j], known[:, j], j, seed, exact[:, j])
+            experts[name].append(process)
             progress(done * len(responses) + j + 1, len(shapes) * len(responses))
     if tuned is not None:
-        experts["tuned"] = [_ensemble(points, y[:, j], draws, j, experts) for j in responses]
+        experts["tuned"] = [
+            _ensemble(points, y[:, j], draws, j, experts, exact[:, j]) for j in responses
+        ]
     rows_measured = (~np.isnan(Y)).sum(axis=0)
     return Surrogate(
         describer, experts, _weights(experts, y), level, scale, rows_measured, y.numpy()
@@ -155,10 +166,13 @@ def _tuned(
 
 
 def _ensemble(
-    points: Points, y: Tensor, draws: Tensor, response: int, experts: dict[str, list[Expert]]
-) -> TunedEnsemble:
+    points: Points, y: Tensor, draws: Tensor, response: int, experts: dict[str, list[Expert]],
+    exact: Tensor,
+) -> TunedEnsemble:  # fmt: skip
     seen = torch.zeros(len(draws), len(y), dtype=torch.bool)
     seen.scatter_(1, draws, True)
+    # What stands for a limit is no measurement to be judged by: it counts as seen by all members.
+    seen |= ~exact
     process = cast(GaussianProcess, experts["residual_gp"][response])
     return calibrated_ensemble(points, y, seen, response, process.noise, process.theta.lengthscale)
 

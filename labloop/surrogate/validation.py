@@ -15,6 +15,7 @@ from labloop.errors import RefusedError
 from labloop.surrogate.scaling import (
     Array,
     SourceScales,
+    checked_censoring,
     checked_inputs,
     checked_outputs,
     input_ranges,
@@ -128,6 +129,7 @@ def cross_validate(
     Y: NDArray[np.floating],
     source: NDArray[np.integer],
     *,
+    censored: NDArray[np.integer] | None = None,
     component_of_column: NDArray[np.integer] | None = None,
     layers: int = 8,
     members: int = 8,
@@ -141,11 +143,13 @@ def cross_validate(
     """Predict every row of the history by nets that never saw it or its repeats.
 
     Arguments as for `pretrain`; scales and the choice of components are learned from each
-    fold's training rows alone. The nets of all folds are trained as one batch.
+    fold's training rows alone. The nets of all folds are trained as one batch. Censored values
+    are learned from and predicted, but do not count in the scores.
     Raises RefusedError when fewer than two distinct formulas are measured.
     """
     X = checked_inputs(X, "history")
     Y = checked_outputs(Y, len(X), "history")
+    sides = checked_censoring(censored, Y, "history")
     usable = np.flatnonzero(~np.isnan(Y).all(axis=1))
     if component_of_column is None:
         component_of_column = np.arange(X.shape[1])
@@ -157,11 +161,13 @@ def cross_validate(
             "Cross-validation needs at least two different formulas with a measured response."
         )
     predicted, levelled = _out_of_fold(
-        x, y, origin.astype(np.int64), fold, np.asarray(component_of_column, dtype=np.int64),
-        layers, members, feature_share, recipe, seed, progress,
+        x, y, sides[usable], origin.astype(np.int64), fold,
+        np.asarray(component_of_column, dtype=np.int64), layers, members, feature_share, recipe,
+        seed, progress,
     )  # fmt: skip
     fair = np.where(levelled, predicted, np.nan)
-    table = scores(y, fair, origin.astype(np.int64), untransform=untransform)
+    exact = np.where(sides[usable] == 0, y, np.nan)
+    table = scores(exact, fair, origin.astype(np.int64), untransform=untransform)
     everywhere = np.full(Y.shape, np.nan)
     everywhere[usable] = predicted
     fold_of_row = np.full(len(X), -1, dtype=np.int64)
@@ -170,9 +176,9 @@ def cross_validate(
 
 
 def _out_of_fold(
-    X: Array, Y: Array, source: NDArray[np.int64], fold: NDArray[np.int64],
-    component_of_column: NDArray[np.int64], layers: int, members: int, feature_share: float,
-    recipe: Recipe, seed: int, progress: Progress,
+    X: Array, Y: Array, censored: NDArray[np.int8], source: NDArray[np.int64],
+    fold: NDArray[np.int64], component_of_column: NDArray[np.int64], layers: int, members: int,
+    feature_share: float, recipe: Recipe, seed: int, progress: Progress,
 ) -> tuple[Array, NDArray[np.bool_]]:  # fmt: skip
     """Train folds × members nets as one batch and predict the held-out rows.
 
@@ -204,7 +210,11 @@ def _out_of_fold(
     for number, block in enumerate(inputs):
         x[number, :, : block.shape[1]] = torch.as_tensor(block, dtype=torch.float32)
     z = torch.as_tensor(np.stack(outputs), dtype=torch.float32)
-    net = train(x, z, torch.cat(draws), recipe=recipe, layers=layers, seed=seed, progress=progress)
+    sides = torch.as_tensor(censored).expand(z.shape)
+    net = train(
+        x, z, torch.cat(draws), recipe=recipe, layers=layers, seed=seed, censored=sides,
+        progress=progress,
+    )  # fmt: skip
     predicted, levelled = np.empty_like(Y), np.empty(Y.shape, dtype=bool)
     for number in range(count):
         held = fold == number
