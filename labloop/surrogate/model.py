@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import pandas as pd
 import torch
+from botorch.acquisition.objective import PosteriorTransform, ScalarizedPosteriorTransform
 from botorch.models.model import Model
 from botorch.posteriors import Posterior
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labloop.errors import RefusedError
+from labloop.surrogate.correlation import left_out_residuals, response_correlation
 from labloop.surrogate.experts import Expert
 from labloop.surrogate.gp import GaussianProcess
 from labloop.surrogate.points import Describer, Points
@@ -49,7 +52,7 @@ class Surrogate(Model):
     `experts` names the K experts; `weights` (K, m) are their shares, equal unless the guard took
     a vote away; `rows` (m,) counts the own values of each response; `level`, `scale` (m,) are
     the campaign's, in the units of Y; `noise` (m,) is the variance of a new measurement like the
-    own ones, in squared units of Y.
+    own ones, in squared units of Y; `correlation` (m, m) is that of the responses in joint draws.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class Surrogate(Model):
         noise = [[float(e.noise) for e in each] for each in experts.values()]
         self._noise = torch.tensor(noise, dtype=torch.float64)
         self.noise = (weights * self._noise.numpy()).sum(0) * scale**2
+        residuals = left_out_residuals(experts, torch.as_tensor(weights), torch.as_tensor(y))
+        self.correlation = cast(Array, response_correlation(residuals).numpy())
 
     @property
     def num_outputs(self) -> int:
@@ -97,13 +102,22 @@ class Surrogate(Model):
         X: Tensor,
         output_indices: list[int] | None = None,
         observation_noise: bool | Tensor = False,
-        posterior_transform: object | None = None,
+        posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
         """Return the joint posterior at encoded rows `X` (*b, q, D), with gradients.
 
         `observation_noise=True` adds the variance of a new measurement; a tensor (*b, q, m) of
-        variances adds those.
+        variances adds those; the noises of the responses of one measurement are correlated as
+        the responses are. A scalarising `posterior_transform` gives the mixture of the weighted
+        sums; others are called with the posterior.
+        Raises RefusedError where rows have not the columns that the surrogate was fitted to.
         """
+        columns = len(self._describe.varying)
+        if X.dim() < 2 or X.shape[-1] != columns:
+            raise RefusedError(
+                f"X has the shape {tuple(X.shape)}: give rows of the {columns} columns that the "
+                f"surrogate was fitted to, (…, rows, {columns})."
+            )
         wanted = range(self.num_outputs) if output_indices is None else output_indices
         points = self._describe(X.double())
         size = X.shape[-2]
@@ -125,10 +139,29 @@ class Surrogate(Model):
             variances = observation_noise[..., list(wanted)].double().mT.unsqueeze(-3)
             covariance = covariance + torch.diag_embed(variances.expand(mean.shape))
         weights = torch.as_tensor(self.weights[:, list(wanted)])
-        posterior = MixturePosterior(mean, covariance, weights)
+        correlation = torch.as_tensor(self.correlation)[list(wanted)][:, list(wanted)]
+        posterior = MixturePosterior(mean, covariance, weights, correlation)
         if posterior_transform is None:
             return posterior
-        return cast(Posterior, posterior_transform(posterior))  # type: ignore[operator]
+        if isinstance(posterior_transform, ScalarizedPosteriorTransform):
+            return posterior.scalarize(posterior_transform.weights, posterior_transform.offset)
+        return cast(Posterior, posterior_transform(posterior))
+
+    def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> NoReturn:
+        """Refuse: fine-tuned networks have no closed form of it."""
+        raise NotImplementedError(
+            "A Surrogate cannot be conditioned on more observations, because its networks would "
+            "have to be tuned anew: add the rows to the campaign's own and call "
+            "labloop.surrogate.fit again."
+        )
+
+    def fantasize(self, X: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse, as it would need `condition_on_observations`."""
+        raise NotImplementedError(
+            "A Surrogate has no fantasy models, because its networks would have to be tuned anew "
+            "for each: use an acquisition function of joint draws, such as "
+            "qLogNoisyExpectedImprovement with X_pending."
+        )
 
     def mean_and_variance(
         self,
@@ -186,7 +219,11 @@ class Surrogate(Model):
             generator = torch.Generator().manual_seed(seed)
             shape = torch.Size([samples, len(X), self.num_outputs])
             base = torch.randn(shape, generator=generator, dtype=torch.float64)
-            drawn = posterior.rsample_from_base_samples(torch.Size([samples]), base)
+            # Where the turns of the experts begin is drawn too: a single draw may be of any.
+            drawn = cast(MixturePosterior, posterior).rsample_from_base_samples(
+                torch.Size([samples]), base,
+                offset=float(torch.rand((), generator=generator)),
+            )  # fmt: skip
         return cast(Array, drawn.numpy())
 
     def trust(

@@ -12,24 +12,54 @@ from botorch.sampling.normal import IIDNormalSampler, NormalMCSampler, SobolQMCN
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
+from labloop.errors import RefusedError
 from labloop.surrogate.gp import factor
+
+
+def coupled(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Couple the responses' choices of an expert so that they agree as often as they can.
+
+    `weights` (K, m) are the shares of K experts in each response's mixture. Returns `shares` (S,)
+    that sum to 1 and `experts` (S, m): in `shares[s]` of all draws response j follows expert
+    `experts[s, j]`. Each expert has its share of each response, and all responses follow the same
+    expert in Σ min over responses of its weights, which no coupling exceeds.
+    """
+    weights = weights.detach()
+    number, responses = weights.shape
+    common = weights.amin(1)
+    steps = (weights - common.unsqueeze(-1)).cumsum(0)
+    edges = torch.cat([steps.new_zeros(1), steps.flatten()]).sort().values
+    lengths = edges.diff()
+    middle = edges[:-1] + lengths / 2.0
+    others = (middle.view(-1, 1, 1) >= steps).sum(1).clamp_max(number - 1)
+    same = torch.arange(number).unsqueeze(-1).expand(number, responses)
+    shares, experts = torch.cat([common, lengths]), torch.cat([same, others])
+    kept = shares > 1e-9  # what is left of equal weights by rounding is no share
+    return shares[kept] / shares[kept].sum(), experts[kept]
 
 
 class MixturePosterior(Posterior):
     """Mixture of K experts, each jointly Gaussian over q points.
 
-    A draw comes whole from one expert, at all points and responses, so joint draws are functions
-    that the mixture holds possible. Responses are independent within an expert.
+    A draw comes whole from one expert, at all points and, where their weights agree, responses,
+    so joint draws are functions that the mixture holds possible. Within a draw the responses are
+    correlated: with L_j the root of response j's covariance, Cov(f_j, f_k) = L_j R_jk L_kᵀ, which
+    is R_jk times the covariance where both have the same, and leaves each response's as it is.
     """
 
-    def __init__(self, means: Tensor, covariances: Tensor, weights: Tensor) -> None:
+    def __init__(
+        self, means: Tensor, covariances: Tensor, weights: Tensor,
+        correlation: Tensor | None = None,
+    ) -> None:  # fmt: skip
         """Take `means` (*b, K, m, q), `covariances` (*b, K, m, q, q), `weights` (K, m).
 
-        The weights of each response are positive or zero and sum to 1.
+        The weights of each response are positive or zero and sum to 1. `correlation` (m, m) of
+        the responses is R, positive definite with ones on its diagonal; None is independence.
         """
         self.weights = weights
         self.means = means
         self.covariances = covariances
+        self.correlation = correlation
 
     @property
     def experts(self) -> int:
@@ -64,9 +94,77 @@ class MixturePosterior(Posterior):
         within = self.covariances.diagonal(dim1=-2, dim2=-1)
         return (weights * (within + between)).sum(-3).mT.clamp_min(1e-300)
 
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """Exact joint covariance of the mixture: (*b, q·m, q·m), the responses of a point together.
+
+        The order is that of GPyTorch's interleaved multitask normal.
+        """
+        shares, experts = self._coupled
+        spread = self.means.new_zeros(())
+        for share, chosen in zip(shares, experts, strict=True):
+            mean, root = self._of(self.means, chosen), self._of(self._roots, chosen)
+            cross = torch.einsum("...jqr,...kpr,jk->...qjpk", root, root, self._mixing[1])
+            away = mean.mT - self.mean
+            spread = spread + share * (
+                cross + away[..., :, :, None, None] * away[..., None, None, :, :]
+            )
+        size = self.means.shape[-1] * self.means.shape[-2]
+        return spread.reshape(*self.batch_shape, size, size)
+
+    def scalarize(self, weights: Tensor, offset: float | Tensor = 0.0) -> MixturePosterior:
+        """Return the posterior of `offset` + Σ_j `weights`[j] · response j, exactly: m = 1.
+
+        `weights` (m,). Its experts are those of the coupled draws, so where an expert's share
+        differs by response there are more of them.
+        Raises RefusedError where there are not as many weights as responses.
+        """
+        responses = self.means.shape[-2]
+        if weights.shape != (responses,):
+            raise RefusedError(
+                f"The responses are weighed by a tensor of shape {tuple(weights.shape)}, "
+                f"the posterior has {responses}: give one weight for each."
+            )
+        factors = weights.to(self.means)
+        shares, experts = self._coupled
+        means, covariances = [], []
+        for chosen in experts:
+            means.append(torch.einsum("j,...jq->...q", factors, self._of(self.means, chosen)))
+            if self.correlation is None:
+                each = self._of(self.covariances, chosen)
+                covariances.append(torch.einsum("j,...jqr->...qr", factors.square(), each))
+            else:
+                root = self._of(self._roots, chosen)
+                mixed = torch.einsum("j,jk,...jqr->...kqr", factors, self._mixing[0], root)
+                covariances.append((mixed @ mixed.mT).sum(-3))
+        return MixturePosterior(
+            (torch.stack(means, -2) + offset).unsqueeze(-2),
+            torch.stack(covariances, -3).unsqueeze(-3),
+            shares.unsqueeze(-1),
+        )
+
     @cached_property
     def _roots(self) -> Tensor:
         return factor(self.covariances)
+
+    @cached_property
+    def _mixing(self) -> tuple[Tensor, Tensor]:
+        """Return the lower root of the responses' correlation, and that correlation: (m, m)."""
+        if self.correlation is None:
+            eye = torch.eye(self.means.shape[-2], dtype=self.dtype, device=self.device)
+            return eye, eye
+        correlation = self.correlation.to(self.means)
+        return torch.linalg.cholesky(correlation), correlation
+
+    @cached_property
+    def _coupled(self) -> tuple[Tensor, Tensor]:
+        return coupled(self.weights)
+
+    def _of(self, values: Tensor, chosen: Tensor) -> Tensor:
+        """Return each response's values (*b, m, q, …) by its expert, from (*b, K, m, q, …)."""
+        responses = torch.arange(len(chosen), device=chosen.device)
+        index: list[slice | Tensor] = [slice(None)] * len(self.batch_shape)
+        return values[(*index, chosen, responses)]
 
     @property
     def base_sample_shape(self) -> torch.Size:
@@ -89,43 +187,43 @@ class MixturePosterior(Posterior):
         """
         shape = torch.Size([1]) if sample_shape is None else sample_shape
         base = torch.randn(self._extended_shape(shape), dtype=self.dtype, device=self.device)
-        return self._from(base, self._shares(shape.numel(), float(torch.rand(()))), shape)
+        return self.rsample_from_base_samples(shape, base, offset=float(torch.rand(())))
 
-    def rsample_from_base_samples(self, sample_shape: torch.Size, base_samples: Tensor) -> Tensor:
+    def rsample_from_base_samples(
+        self, sample_shape: torch.Size, base_samples: Tensor, *, offset: float = 0.5
+    ) -> Tensor:
         """Turn standard normal base samples, sample_shape × (*b, q, m), into joint samples.
 
-        Consecutive blocks come from the experts in turn, each as long as its weight. Blocks,
-        because the base samples are usually a Sobol sequence: every K-th point of one covers
-        only a part of the first coordinate's range, a run of them covers all of it.
+        Consecutive blocks come from the experts in turn, each as long as its weight; `offset`
+        from 0 to 1 decides about remainders, so with a random one every expert has its chance in
+        a single draw. Blocks, because the base samples are usually a Sobol sequence: every K-th
+        point of one covers only a part of the first coordinate's range, a run of them covers all
+        of it.
         """
         if base_samples.shape[: len(sample_shape)] != sample_shape:
             raise RuntimeError(
                 f"base_samples of shape {tuple(base_samples.shape)} do not start with "
                 f"sample_shape {tuple(sample_shape)}"
             )
-        return self._from(base_samples, self._shares(sample_shape.numel(), 0.5), sample_shape)
-
-    def _shares(self, count: int, offset: float) -> Tensor:
-        """Return the expert of each sample and response, in blocks: (count, m)."""
-        place = (torch.arange(count, dtype=self.dtype) + offset) / max(count, 1)
-        passed = place.view(-1, 1, 1) >= self.weights.detach().cumsum(0)[:-1]
-        return passed.sum(1)
-
-    def _from(self, base: Tensor, chosen: Tensor, sample_shape: torch.Size) -> Tensor:
-        """Shape `base` by the expert chosen for each sample and response; `chosen` (s, m)."""
         extended = self._extended_shape(sample_shape)
-        z = base.expand(extended).reshape(-1, *self._extended_shape()).mT
-        responses = []
-        for j in range(self.means.shape[-2]):
-            blocks = []
-            for expert in range(self.experts):
-                # Shares come in blocks, so joining the experts in turn restores the order.
-                mine = z[chosen[:, j] == expert][..., j, :]
-                root = self._roots[..., expert, j, :, :]
-                drawn = torch.einsum("...qr,s...r->s...q", root, mine)
-                blocks.append(drawn + self.means[..., expert, j, :])
-            responses.append(torch.cat(blocks))
-        return torch.stack(responses, -1).reshape(extended)
+        count = sample_shape.numel()
+        z = base_samples.expand(extended).reshape(count, *self._extended_shape()).mT
+        if self.correlation is not None:
+            z = torch.einsum("jk,s...kq->s...jq", self._mixing[0], z)
+        shares, experts = self._coupled
+        blocks, start = [], 0
+        for stop, chosen in zip(_stops(shares, count, offset), experts, strict=True):
+            root = self._of(self._roots, chosen)
+            drawn = torch.einsum("...jqr,s...jr->s...jq", root, z[start:stop])
+            blocks.append(drawn + self._of(self.means, chosen))
+            start = stop
+        return torch.cat(blocks).mT.reshape(extended)
+
+
+def _stops(shares: Tensor, count: int, offset: float) -> list[int]:
+    """Return where the blocks of `count` samples end that have these shares of them."""
+    reached = (shares.cumsum(0)[:-1] * count - offset).ceil().clamp(0, count)
+    return [*(int(stop) for stop in reached), count]
 
 
 @GetSampler.register(MixturePosterior)  # type: ignore[untyped-decorator]

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from botorch.sampling.get_sampler import get_sampler
 from botorch.sampling.normal import IIDNormalSampler, SobolQMCNormalSampler
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from labloop.surrogate.posterior import MixturePosterior
+from labloop.errors import RefusedError
+from labloop.surrogate.posterior import MixturePosterior, coupled
 
 
 def mixture(batch=(), weights=((0.5, 0.25), (0.25, 0.75), (0.25, 0.0))):
@@ -79,3 +83,98 @@ def test_sampler_is_sobol_until_the_dimension_is_too_great():
         torch.zeros(1, 3, 8000), torch.zeros(1, 3, 1, 1).expand(1, 3, 8000, 8000), torch.ones(1, 3)
     )
     assert isinstance(get_sampler(many, torch.Size([4])), IIDNormalSampler)
+
+
+CORRELATED = torch.tensor([[1.0, 0.8], [0.8, 1.0]], dtype=torch.float64)
+
+
+def correlated(**kwargs):
+    p = mixture(**kwargs)
+    return MixturePosterior(p.means, p.covariances, p.weights, CORRELATED)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 999), st.floats(0.0, 0.6))
+def test_coupling_keeps_the_shares_and_agrees_as_often_as_possible(experts, responses, seed, zero):
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.rand(experts, responses, generator=generator, dtype=torch.float64)
+    weights[1:][torch.rand(experts - 1, responses, generator=generator) < zero] = 0.0
+    weights /= weights.sum(0)
+    shares, chosen = coupled(weights)
+    assert float(shares.sum()) == pytest.approx(1.0)
+    for k in range(experts):
+        got = (shares.unsqueeze(-1) * (chosen == k)).sum(0)
+        assert torch.allclose(got, weights[k], atol=1e-7)
+    agree = (chosen == chosen[:, :1]).all(1)
+    assert float(shares[agree].sum()) >= float(weights.amin(1).sum()) - 1e-7
+
+
+def test_equal_weights_make_every_draw_one_expert_s():
+    weights = torch.full((4, 3), 0.25, dtype=torch.float64)
+    shares, chosen = coupled(weights)
+    assert torch.allclose(shares, torch.full((4,), 0.25, dtype=torch.float64))
+    assert torch.equal(chosen, torch.arange(4).unsqueeze(-1).expand(4, 3))
+
+
+def test_correlation_leaves_each_response_as_it_is():
+    plain, together = mixture(batch=(2,)), correlated(batch=(2,))
+    assert torch.equal(plain.mean, together.mean)
+    assert torch.equal(plain.variance, together.variance)
+    drawn = SobolQMCNormalSampler(torch.Size([8192]), seed=1)(together)
+    assert torch.allclose(drawn.mean(0), together.mean, atol=0.03)
+    assert torch.allclose(drawn.var(0), together.variance, rtol=0.03)
+
+
+@pytest.mark.parametrize("make", [mixture, correlated])
+def test_draws_have_the_joint_covariance_of_points_and_responses(make):
+    p = make()
+    drawn = SobolQMCNormalSampler(torch.Size([32768]), seed=1)(p).flatten(1)
+    wanted = p.covariance_matrix
+    assert torch.allclose(torch.cov(drawn.T), wanted, atol=0.02 * float(wanted.abs().max()))
+    assert torch.allclose(wanted.diagonal().view(4, 2), p.variance)
+    assert float(torch.linalg.eigvalsh(wanted)[0]) > 0
+
+
+def test_equal_covariances_are_correlated_by_the_factor_asked():
+    p = mixture(weights=((1.0, 1.0), (0.0, 0.0), (0.0, 0.0)))
+    covariances = p.covariances[:, :1].expand(3, 2, 4, 4)
+    joint = MixturePosterior(p.means, covariances, p.weights, CORRELATED).covariance_matrix
+    cross = joint.view(4, 2, 4, 2)[:, 0, :, 1]
+    assert torch.allclose(cross, 0.8 * covariances[0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [mixture, correlated])
+def test_a_weighted_sum_has_the_moments_and_draws_of_the_responses_it_sums(make):
+    p = make(batch=(2,))
+    weights = torch.tensor([0.5, -2.0], dtype=torch.float64)
+    total = p.scalarize(weights, offset=3.0)
+    assert total.mean.shape == total.variance.shape == (2, 4, 1)
+    assert torch.allclose(total.mean[..., 0], p.mean @ weights + 3.0)
+    spread = torch.kron(torch.eye(4, dtype=torch.float64), weights)
+    wanted = spread @ p.covariance_matrix @ spread.T
+    assert torch.allclose(total.covariance_matrix, wanted, rtol=1e-6, atol=1e-6)
+    assert torch.allclose(total.weights.sum(0), torch.ones(1, dtype=torch.float64))
+
+
+def test_as_many_weights_as_responses_are_needed():
+    with pytest.raises(RefusedError) as refusal:
+        mixture().scalarize(torch.ones(3))
+    assert str(refusal.value) == (
+        "The responses are weighed by a tensor of shape (3,), the posterior has 2: "
+        "give one weight for each."
+    )
+
+
+def test_no_points_give_empty_draws():
+    p = MixturePosterior(
+        torch.zeros(3, 2, 0), torch.zeros(3, 2, 0, 0), torch.full((3, 2), 1 / 3), CORRELATED
+    )
+    assert p.rsample(torch.Size([5])).shape == (5, 0, 2)
+
+
+def test_base_samples_have_to_begin_with_the_sample_shape():
+    with pytest.raises(RuntimeError) as refusal:
+        mixture().rsample_from_base_samples(torch.Size([3]), torch.zeros(2, 4, 2))
+    assert str(refusal.value) == (
+        "base_samples of shape (2, 4, 2) do not start with sample_shape (3,)"
+    )
