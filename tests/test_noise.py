@@ -55,6 +55,18 @@ def test_only_ok_and_finite_values_count():
     assert np.isnan(found.standard_errors[1, 0])
 
 
+def test_usual_errors_are_those_of_a_mean_whose_wells_show_no_spread():
+    random = np.random.default_rng(0)
+    formulas = np.repeat(np.arange(30), 3)
+    values = np.repeat(random.uniform(1, 50, (30, 1)), 3, axis=0) * random.normal(1, 0.1, (90, 1))
+    found = observations(values, formulas)
+    one, four = (found.usual_errors(column(2.0, np.nan), np.array([[k], [k]])) for k in (1, 4))
+    single = observations(np.vstack([values, [[2.0]]]), np.append(formulas, 99))
+    assert one[0, 0] == pytest.approx(single.standard_errors[-1, 0])
+    assert one[0, 0] == pytest.approx(2 * four[0, 0])
+    assert np.isnan(one[1, 0])
+
+
 def test_responses_do_not_touch_each_other():
     values = np.array([[1.0, 50.0], [2.0, np.nan], [4.0, 70.0], [8.0, 90.0]])
     formulas = np.array([0, 0, 1, 1])

@@ -259,6 +259,25 @@ def test_best_leaves_out_what_has_no_value_of_the_objective(proposed, lab):
     assert np.isfinite(proposed.best(100)["titre_mean"]).all()
 
 
+def test_best_never_shows_a_limit_as_a_measured_value(proposed, lab):
+    results = lab.results(proposed, 1).astype({"titre": object, "viability": object})
+    layout = proposed.round(1).layout
+    formula = layout.loc[layout["role"] != "empty", "formula"].astype(str)
+    best, worst, other = proposed.round(1).formulas.index.astype(str)[:3]
+    results.loc[(formula == best).to_numpy(), "titre"] = ">1000"
+    results.loc[(formula == worst).to_numpy(), "titre"] = "<2000"
+    results.loc[(formula == other).to_numpy(), "viability"] = ">90"
+    proposed.record(results)
+    shown = proposed.best(100).set_axis(proposed.best(100).index.astype(str), axis=0)
+    assert shown.index[0] == best
+    assert worst not in shown.index
+    assert np.isnan(shown.loc[best, "titre_mean"])
+    assert np.isnan(shown.loc[best, "titre_sem"])
+    assert shown["titre_limit"].dropna().to_dict() == {best: ">1000"}
+    assert shown["viability_limit"].dropna().to_dict() == {other: ">90"}
+    assert shown["titre_mean"].drop(best).notna().all()
+
+
 def test_a_new_campaign_has_nothing_best_and_predicts_nothing(fresh, lab):
     assert fresh.best().empty
     with pytest.raises(RefusedError) as error:

@@ -47,6 +47,37 @@ def test_a_formula_does_not_look_better_for_a_failed_replicate(fresh, lab, faile
         assert seen.wells[0, 0] == 2
 
 
+@pytest.mark.parametrize(
+    ("wells", "limit", "side"),
+    [
+        (["<1.0", "<3.0"], 2.0, -1),
+        ([">9.0"], 9.0, 1),
+        (["<1.0", "<LOD"], None, 0),
+        (["<1.0", ">9.0"], None, 0),
+    ],
+    ids=["below", "above", "a limit unknown", "both sides"],
+)
+def test_a_formula_out_of_range_is_known_by_its_limit(fresh, lab, wells, limit, side):
+    table = lab.history(3, seed=2).drop(columns=lab.responses)
+    rows = [0] * len(wells) + [1, 1, 2, 2]
+    titre = pd.Series([*wells, 5.0, 6.0, 2.0, 3.0], dtype=object).to_numpy()
+    fresh.record(table.loc[rows].assign(titre=titre).reset_index(drop=True))
+    seen = own(fresh.store, fresh.definition.components, fresh.definition.responses)
+    assert len(seen) == (3 if limit else 2)
+    out = seen.censored[:, 0] != 0
+    assert out.sum() == (1 if limit else 0)
+    assert (seen.censored[:, 1:] == 0).all()
+    assert np.isfinite(seen.measured[~out, 0]).all()
+    if limit:
+        assert seen.means[out, 0].tolist() == [limit]
+        assert seen.censored[out, 0].tolist() == [side]
+        assert seen.wells[out, 0].tolist() == [len(wells)]
+        assert np.isnan(seen.measured[out, 0]).all()
+        # As precise as as many measured wells: both formulas in range have two.
+        usual = seen.standard_errors[~out, 0][0] * np.sqrt(2 / len(wells))
+        assert seen.standard_errors[out, 0] == pytest.approx(usual)
+
+
 def test_history_is_known_by_its_source_and_as_of_an_event(recorded, lab):
     parts = recorded.definition.components, recorded.definition.responses
     recorded.add_history(lab.history(5, seed=4), source="HEK")

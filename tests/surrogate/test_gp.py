@@ -129,3 +129,14 @@ def test_more_rows_than_a_process_keeps_are_thinned_the_same_way_twice(monkeypat
     two = fit_process(OWN_ROWS, train, values(train), unknown(40), 0, seed=1)
     assert len(one.weights) == 15
     assert torch.equal(one.weights, two.weights)
+
+
+def test_rows_that_stand_for_limits_teach_but_are_neither_scored_nor_counted_as_noise():
+    train = points(12)
+    y, known = values(train), torch.full((12,), 0.01, dtype=torch.float64)
+    known[8:] = 50.0
+    measured = torch.arange(12) < 8
+    gp = fit_process(OWN_ROWS, train, y, known, 0, measured=measured)
+    assert float(gp.noise) == pytest.approx(0.01 + float(gp.theta.excess))
+    assert torch.equal(torch.isnan(gp.left_out_mean), ~measured)
+    assert len(gp.weights) == 12

@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from labloop.errors import RefusedError
 from labloop.surrogate.pretraining import Pretrained, pretrain
 from labloop.surrogate.training import Recipe
+from labloop.surrogate.validation import cross_validate
 
 QUICK = Recipe(epochs=2)
 
@@ -118,3 +119,16 @@ def test_ranking_names_every_component_once(pretrained):
     ranking = pretrained.ranking()
     assert sorted(ranking.index) == list(range(6))
     assert not ranking.loc[5, "kept"]  # it never varies
+
+
+def test_limits_are_learned_from_and_left_out_of_the_scores(lines):
+    censored = np.zeros(lines.Y.shape, dtype=int)
+    censored[::3] = -1
+    settings = {"layers": 3, "members": 2, "recipe": QUICK, "censored": censored}
+    nets = pretrain(lines.X, lines.Y, lines.source, **settings)
+    without = pretrain(lines.X, lines.Y, lines.source, layers=3, members=2, recipe=QUICK)
+    assert not torch.equal(nets.network.head, without.network.head)
+    validation = cross_validate(lines.X, lines.Y, lines.source, folds=3, **settings)
+    measured = ~np.isnan(np.where(censored == 0, lines.Y, np.nan))
+    assert validation.scores["rows"].tolist() == measured.sum(axis=0).tolist()
+    assert np.isfinite(validation.predicted).all()

@@ -48,6 +48,32 @@ def test_loss_counts_only_what_is_present():
     assert float(masked_loss(predicted, wanted)) == pytest.approx(5.0)
 
 
+def test_loss_beyond_a_limit_is_none():
+    predicted = torch.tensor([[[2.0], [-2.0], [2.0], [-2.0]]])
+    wanted, sides = torch.zeros(1, 4, 1), torch.tensor([[[-1], [-1], [1], [1]]])
+    off = predicted.clone().requires_grad_()
+    loss = masked_loss(off, wanted, sides)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(2.0)
+    assert off.grad is not None
+    assert (off.grad.ravel() != 0).tolist() == [True, False, False, True]
+
+
+def test_nets_follow_the_response_beyond_a_limit_of_its_measurement():
+    x, y, generator = rows(200)
+    truth = y[:, :1]
+    limited = truth.clamp_min(0.0)
+    sides = -(truth < 0).to(torch.int8)
+    draws = bootstrap(200, 4, generator)
+
+    def above_zero(censored):
+        net = train(x, limited, draws, recipe=FEW, layers=5, seed=0, censored=censored)
+        with torch.no_grad():
+            return float(net(x).mean(0)[truth < -0.3].clamp_min(0).mean())
+
+    assert above_zero(sides) < above_zero(None)
+
+
 def test_progress_counts_epochs_and_may_interrupt():
     x, y, generator = rows()
     seen = []
