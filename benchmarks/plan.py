@@ -1,0 +1,79 @@
+"""Which models run at which sizes, so that the whole benchmark fits its time.
+
+Times are estimated from the sizes of a problem, never read from the clock, so the same command
+drops the same cells everywhere. The estimates are seconds of one thread of the computer that the
+published table was made on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.problem import Problem
+
+ALWAYS = ("labloop",)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model at one size of one problem, for all seeds; `seconds` are those of one seed."""
+
+    problem: str
+    model: str
+    size: int
+    seconds: float
+
+
+def estimated_seconds(problem: Problem, model: str, size: int) -> float:
+    """Return about how long a model takes at a size, in seconds of one thread."""
+    columns, responses = problem.X_pool.shape[1], problem.Y_pool.shape[1]
+    if model == "labloop":
+        return responses * (0.3 + 0.01 * size + 1e-5 * size**2)
+    if model == "patent":
+        return 0.3 + 0.001 * size
+    if size == 0:
+        return 0.1
+    if model == "SingleTaskGP":
+        return responses * (0.4 + 0.01 * columns + 2e-5 * size**2)
+    if model == "MultiTaskGP":
+        return responses * (4.0 + 1.5e-4 * (size + 150) ** 2 + 0.1 * columns)
+    return responses * (0.8 + 1e-4 * size * columns)
+
+
+def estimated_preparation(problem: Problem, model: str) -> float:
+    """Return about how long a model takes to learn from the history, in seconds of one thread."""
+    if model not in ("labloop", "patent", "forest+source"):
+        return 0.0
+    rows, columns = problem.X_history.shape
+    if model == "forest+source":
+        return problem.Y_pool.shape[1] * (0.5 + 5e-5 * rows * columns)
+    return (1.0 + 0.003 * rows) * (1.5 if model == "labloop" else 1.0)
+
+
+def planned(
+    problems: Iterable[Problem], models: Sequence[str], sizes: Sequence[int], seconds: float
+) -> tuple[list[Cell], list[Cell]]:
+    """Return the cells that run and those that are dropped.
+
+    `seconds` is what there is for one seed on one thread. The costliest cells are dropped first,
+    later names of the alphabet first among equals; those of labloop never.
+    """
+    cells, fixed = [], 0.0
+    for problem in problems:
+        fixed += sum(estimated_preparation(problem, model) for model in models)
+        cells += [
+            Cell(problem.name, model, size, estimated_seconds(problem, model, size))
+            for model in models
+            for size in problem.sizes
+            if size in sizes
+        ]
+    left = seconds - fixed - sum(cell.seconds for cell in cells)
+    dropped: list[Cell] = []
+    for cell in sorted(cells, key=lambda c: (c.seconds, c.model, c.problem, c.size), reverse=True):
+        if left >= 0:
+            break
+        if cell.model not in ALWAYS:
+            dropped.append(cell)
+            left += cell.seconds
+    return [cell for cell in cells if cell not in set(dropped)], dropped
