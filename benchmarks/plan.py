@@ -27,7 +27,7 @@ class Cell:
 
 def estimated_seconds(problem: Problem, model: str, size: int) -> float:
     """Return about how long a model takes at a size, in seconds of one thread."""
-    columns, responses = problem.X_pool.shape[1], problem.Y_pool.shape[1]
+    columns, responses = len(problem.X_pool[0]), len(problem.Y_pool[0])
     if model == "labloop":
         return responses * (0.3 + 0.01 * size + 1e-5 * size**2)
     if model == "patent":
@@ -45,9 +45,9 @@ def estimated_preparation(problem: Problem, model: str) -> float:
     """Return about how long a model takes to learn from the history, in seconds of one thread."""
     if model not in ("labloop", "patent", "forest+source"):
         return 0.0
-    rows, columns = problem.X_history.shape
+    rows, columns = len(problem.X_history), len(problem.X_pool[0])
     if model == "forest+source":
-        return problem.Y_pool.shape[1] * (0.5 + 5e-5 * rows * columns)
+        return len(problem.Y_pool[0]) * (0.5 + 5e-5 * rows * columns)
     return (1.0 + 0.003 * rows) * (1.5 if model == "labloop" else 1.0)
 
 
