@@ -215,6 +215,8 @@ def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
                 "sources": pretraining.sources,
                 "scores": records(pretraining.scores),
                 "ranking": records(pretraining.ranking),
+                "importance": records(pretraining.importance.reset_index()),
+                "notes": pretraining.notes,
             }
         )
         return
@@ -227,6 +229,7 @@ def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
     if len(pretraining.scores):
         say("The scores are of formulas left out, in "
             f"{pretraining.folds} folds; mse is on outputs scaled to 0 to 1.")  # fmt: skip
+    say("\n".join(pretraining.notes))
 
 
 @main.command()
@@ -257,6 +260,8 @@ def propose(
                 "formulas": records(proposed.formulas),
                 "layout": records(proposed.layout),
                 "notes": proposed.notes,
+                "trust": records(proposed.trust),
+                "importance": records(proposed.importance.reset_index()),
             }
         )
         return

@@ -200,6 +200,24 @@ class Campaign:
         )
         return learned.predict(concentrations, index)
 
+    def importance(self) -> pd.DataFrame:
+        """Return which components matter for each response, by what is known now.
+
+        Frame by `response` and `component`, the most important first: `importance`, the
+        total-order Sobol index over random formulas of the campaign (the share of the predicted
+        response's variance that is lost to whoever does not know the component), the ends `low`
+        and `high` of its 5–95 % interval, and `rank` from 1. Zero for components that do not vary.
+
+        Raises:
+            RefusedError: Nothing was measured or learned yet.
+        """
+        from labloop.campaign import explaining, learning
+
+        learned = learning.learn(
+            self.store, self.definition, self.space, store.last_event(self.store)
+        )
+        return explaining.importance_of(learned.fitted, self.definition, self.space)
+
     # -- the loop ----------------------------------------------------------------------------
 
     def propose(
@@ -345,7 +363,8 @@ class Campaign:
 
         Frame by formula id: the components, `round` and `origin` (missing for formulas that
         labloop did not propose), for each response the mean measured value `<response>_mean`, its
-        standard error `<response>_sem` and `<response>_wells`.
+        standard error `<response>_sem` and `<response>_wells`; where a formula listed is known by
+        a limit alone, `<response>_limit`.
         """
         from labloop.campaign import learning
 

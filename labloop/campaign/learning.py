@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labloop import store
+from labloop.campaign.explaining import importance_of_history, importance_sentences
 from labloop.campaign.knowledge import (
     Floats,
     Observed,
@@ -42,6 +43,8 @@ class Pretraining:
             `spearman`, `rows`, by cross-validation on formulas left out; empty without folds.
         ranking: Frame by component, the most telling first: `information` (nats) about the
             responses, `kept` (whether the network sees it), and one column a response.
+        importance: Frame of which components matter to the network; see `Campaign.importance`.
+            Responses that the history lacks are left out.
         folds: Folds of the cross-validation; fewer than asked where there are fewer formulas.
         rows: Number of formulas learned from.
         sources: Number of sources.
@@ -51,11 +54,17 @@ class Pretraining:
 
     scores: pd.DataFrame
     ranking: pd.DataFrame
+    importance: pd.DataFrame
     folds: int
     rows: int
     sources: int
     pretrained: Pretrained
     subject: dict[str, Any]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on which components matter."""
+        return importance_sentences(self.importance)
 
     def stored(self) -> tuple[bytes, dict[str, Any]]:
         """Return weights and metadata for the store."""
@@ -118,6 +127,7 @@ def pretrain(
     return Pretraining(
         scores=scores,
         ranking=_named(pretrained.ranking(), definition),
+        importance=importance_of_history(pretrained, definition, space),
         folds=used,
         rows=len(known),
         sources=len(np.unique(known.source)),
@@ -159,21 +169,27 @@ class Learned:
     definition: Definition
     model: int | None
 
-    def moments(self, concentrations: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return (n, responses) natural mean, sd of a new measurement, and sd of the mean alone.
-
-        A new measurement is made as the campaign makes them: the mean of its replicates.
-        """
+    @property
+    def fitted(self) -> Surrogate:
+        """The surrogate; raises RefusedError where nothing is known."""
         if self.surrogate is None:
             raise RefusedError(
                 "There is nothing to predict from yet; record results with `labloop record`, or "
                 "import earlier ones with `labloop history` and learn them with `labloop pretrain`."
             )
-        predicted = self.surrogate.mean_and_variance(
+        return self.surrogate
+
+    def moments(self, concentrations: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return (n, responses) natural mean, sd of a new measurement, and sd of the mean alone.
+
+        A new measurement is made as the campaign makes them: the mean of its replicates.
+        """
+        fitted = self.fitted
+        predicted = fitted.mean_and_variance(
             self.space.encode_concentrations(concentrations), chunk=_CHUNK
         )
         mean, sem = self.scale.to_natural(predicted.mean, predicted.variance)
-        noise = self.surrogate.noise * self._noise_share()
+        noise = fitted.noise * self._noise_share()
         _, sd = self.scale.to_natural(predicted.mean, predicted.variance + noise)
         return mean, sd, sem
 
@@ -202,13 +218,6 @@ class Learned:
             for kind, values in moments.items()
         }
         return pd.DataFrame(columns, index=index)
-
-    def trust(self) -> list[str]:
-        """Return a sentence a response on how far the history is followed."""
-        if self.surrogate is None or self.model is None:
-            return []
-        texts = self.surrogate.trust(self.definition.response_names)["text"]
-        return [f"{name}: {text}" for name, text in texts.items()]
 
 
 def learn(

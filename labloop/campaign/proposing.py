@@ -12,6 +12,7 @@ import numpy as np
 
 from labloop import store
 from labloop.campaign.candidates import read_candidates
+from labloop.campaign.explaining import Explanation, explain
 from labloop.campaign.knowledge import Floats, Observed, as_amounts, as_concentrations
 from labloop.campaign.learning import Learned, learn, merits
 from labloop.definition import Definition
@@ -41,6 +42,7 @@ class Proposed:
     chosen: Chosen
     labels: Sequence[object] | None
     plates: Planned
+    explanation: Explanation
     notes: tuple[str, ...]
 
 
@@ -68,6 +70,7 @@ def propose(
             "--formulas, or widen the candidates."
         )
     chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
+    explanation = explain(learned.surrogate, definition, space, chosen.levels, listed)
     return Proposed(
         seed=seed,
         known_event=known_event,
@@ -75,7 +78,8 @@ def propose(
         chosen=chosen,
         labels=chosen_labels,
         plates=planned(definition, space, chosen.levels, seed),
-        notes=_notes(learned, chosen),
+        explanation=explanation,
+        notes=(*_notes(learned, chosen), *explanation.sentences),
     )
 
 
@@ -89,6 +93,7 @@ def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
     of_control = _control_formulas(writing, proposed, names)
     labels = proposed.labels
     settings: dict[str, object] = {"formulas": len(ids), "notes": list(proposed.notes)}
+    settings |= proposed.explanation.stored()
     if labels is not None:
         settings["labels"] = _kind_of(labels)
     return store.add_round(
@@ -286,4 +291,4 @@ def _notes(learned: Learned, chosen: Chosen) -> tuple[str, ...]:
     basis = f"{rows} measured formulas of this campaign"
     if learned.model is not None:
         basis += f" and {len(learned.history)} of the history"
-    return (f"{made}.", f"Predictions rest on {basis}.", *learned.trust())
+    return (f"{made}.", f"Predictions rest on {basis}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labloop import store
+from labloop.campaign.explaining import Explanation
 from labloop.definition import Component, Definition, parse
 from labloop.store import Store
 
@@ -33,6 +34,9 @@ class Round:
         dispenses: Frame `plate`, `stock`, `stock_concentration`, `source_plate`, `source_well`,
             `well`, `ticks`, `volume_ul`, in the robot's order.
         notes: Sentences on how the plate was chosen.
+        trust: Frame by response: how far the history was followed, and what this plate will teach;
+            see `Surrogate.trust`. Empty where there was nothing to predict from.
+        importance: Frame by response and component; see `Campaign.importance`.
     """
 
     number: int
@@ -43,12 +47,15 @@ class Round:
     layout: pd.DataFrame
     dispenses: pd.DataFrame
     notes: tuple[str, ...]
+    trust: pd.DataFrame
+    importance: pd.DataFrame
 
 
 def read_round(opened: Store, number: int) -> Round:
     """Return a round of the store; raises RefusedError where there is none."""
     stored = store.read_round(opened, number)
     definition = definition_of(opened, stored)
+    explanation = Explanation.of_stored(stored.settings)
     return Round(
         number=number,
         state=stored.state,
@@ -58,6 +65,8 @@ def read_round(opened: Store, number: int) -> Round:
         layout=read_layout(opened, number),
         dispenses=_dispenses(opened, number),
         notes=tuple(stored.settings.get("notes", ())),
+        trust=explanation.trust,
+        importance=explanation.importance,
     )
 
 
