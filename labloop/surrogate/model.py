@@ -20,6 +20,7 @@ from labloop.errors import RefusedError
 from labloop.surrogate.correlation import left_out_residuals, response_correlation
 from labloop.surrogate.experts import Expert
 from labloop.surrogate.gp import GaussianProcess
+from labloop.surrogate.pathwise import FunctionDraws, draw_functions
 from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.posterior import MixturePosterior
 from labloop.surrogate.scaling import Array
@@ -212,7 +213,8 @@ class Surrogate(Model):
     def draw(self, X: NDArray[np.floating] | Tensor, samples: int, *, seed: int = 0) -> Array:
         """Draw whole functions jointly at rows `X` (n, D): (samples, n, m) in the units of Y.
 
-        Costs n³ for each expert and response: meant for a shortlist of up to a few thousand.
+        Costs n³ for each expert and response: meant for a shortlist of up to a few thousand;
+        `sample_functions` has no such limit.
         """
         with torch.no_grad():
             posterior = self.posterior(torch.as_tensor(np.asarray(X), dtype=torch.float64))
@@ -225,6 +227,22 @@ class Surrogate(Model):
                 offset=float(torch.rand((), generator=generator)),
             )  # fmt: skip
         return cast(Array, drawn.numpy())
+
+    def sample_functions(self, samples: int, *, seed: int = 0) -> FunctionDraws:
+        """Draw whole functions that can be evaluated at any number of rows, at O(1) each.
+
+        Unlike with `draw`, more rows may come later and see the same functions. The Matérn
+        kernel's prior is approximated by random features; see `labloop.surrogate.pathwise`.
+        """
+        frequencies, paths = draw_functions(
+            self._describe, self._processes, torch.as_tensor(self.weights),
+            torch.as_tensor(self.correlation), len(self._standard), samples, seed,
+        )  # fmt: skip
+        dtype = torch.float64 if self._needs_double else torch.float32
+        ready = tuple((j, draws, path.to(dtype)) for j, draws, path in paths)
+        return FunctionDraws(
+            samples, self._describe, frequencies.to(dtype), ready, self.level, self.scale, dtype
+        )
 
     def trust(
         self,

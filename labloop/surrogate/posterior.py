@@ -212,7 +212,7 @@ class MixturePosterior(Posterior):
             z = torch.einsum("jk,s...kq->s...jq", self._mixing[0], z)
         shares, experts = self._coupled
         blocks, start = [], 0
-        for stop, chosen in zip(_stops(shares, count, offset), experts, strict=True):
+        for stop, chosen in zip(block_ends(shares, count, offset), experts, strict=True):
             root = self._of(self._roots, chosen)
             drawn = torch.einsum("...jqr,s...jr->s...jq", root, z[start:stop])
             blocks.append(drawn + self._of(self.means, chosen))
@@ -220,7 +220,7 @@ class MixturePosterior(Posterior):
         return torch.cat(blocks).mT.reshape(extended)
 
 
-def _stops(shares: Tensor, count: int, offset: float) -> list[int]:
+def block_ends(shares: Tensor, count: int, offset: float) -> list[int]:
     """Return where the blocks of `count` samples end that have these shares of them."""
     reached = (shares.cumsum(0)[:-1] * count - offset).ceil().clamp(0, count)
     return [*(int(stop) for stop in reached), count]
