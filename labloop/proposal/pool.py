@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
+from labloop.surrogate.folds import NEAR
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
-
-NEAR = 0.02  # formulas that differ by less than this share of every component's range are the same
 
 _BELOW = NEAR * (1 - 1e-9)
 _APART = 0.1
