@@ -24,7 +24,8 @@ class Problem:
     `Y_pool` (N, m) is what was measured, `Y_pool_var` (N, m) the variance of that from its
     replicates, or None; `Y_truth` (N, m) the response without any error, known for virtual labs
     alone. `component_of_column` (D,) groups the columns of a choice. `maximize` says whether high
-    responses are the good ones. `feature_share` is the share of components that the network sees.
+    responses are the good ones, `logarithmic` whether they are logarithms of what was measured.
+    `feature_share` is the share of components that the network sees.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Problem:
     Y_truth: Array | None = None
     component_of_column: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     maximize: bool = True
+    logarithmic: bool = False
     feature_share: float = 0.7
 
     def __post_init__(self) -> None:
@@ -58,9 +60,12 @@ class Problem:
         return np.asarray(np.ptp(self.X_pool, axis=0) > 0)
 
     def own_rows(self, size: int, seed: int) -> Rows:
-        """Return the rows of the pool (size,) that were measured; those of a size hold the less."""
-        order = np.random.default_rng([seed, 71]).permutation(len(self.X_pool))
-        return np.sort(order[:size])
+        """Return the rows of the pool (size,) that were measured; more rows hold the fewer."""
+        return self.order(seed)[:size]
+
+    def order(self, seed: int) -> Rows:
+        """Return the rows of the pool (N,) in the order in which a seed measures them."""
+        return np.random.default_rng([seed, 71]).permutation(len(self.X_pool))
 
     def measured(self, own: Rows) -> tuple[Array, Array, Array | None]:
         """Return X, Y and the variance of Y of own rows."""

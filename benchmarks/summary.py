@@ -78,7 +78,7 @@ def verdict(cells: pd.DataFrame, means: pd.DataFrame) -> str:
     rivals = cells["best_r2"].notna()
     against = cells["gp_nll"].notna()
     misses = {name: int(cells["missed"].str.contains(name).sum()) for name in ("R2", "NLL")}
-    least = cells.loc[cells["coverage"].idxmin()]
+    least = cells.sort_values("coverage", kind="stable").iloc[0]
     coverage = float(cells["coverage"].mean())
     recalls = means[means["model"].str.startswith("expert ") | (means["model"] == "labloop")]
     recall = recalls.groupby("model")["recall"].mean().sort_values(ascending=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +138,8 @@ def blends(first: str, second: str, seed: int) -> Problem:
         for table in tables
     ]
     name = f"blends-{first}-{second}".lower()
-    return of_two(name, "blends", *parts, maximize=False, feature_share=1.0)
+    problem = of_two(name, "blends", *parts)
+    return replace(problem, maximize=False, logarithmic=True, feature_share=1.0)
 
 
 REAL: dict[str, Callable[[int], Problem]] = {
@@ -182,9 +183,12 @@ def of_wells(wells: pd.DataFrame, components: list[str], response: str) -> Measu
 
 def of_two(
     name: str, family: str, history: Measured, pool: Measured, source: object = None, *,
-    logarithmic: bool = False, maximize: bool = True, feature_share: float = 0.7,
+    logarithmic: bool = False,
 ) -> Problem:  # fmt: skip
-    """Return the problem of a history and a pool; components that never vary are left out."""
+    """Return the problem of a history and a pool; components that never vary are left out.
+
+    `logarithmic` is about the encoding of concentrations.
+    """
     X, X_pool = encoded(history.X, pool.X, logarithmic=logarithmic)
     varies = np.ptp(np.concatenate([X, X_pool]), axis=0) > 0
     known = np.isfinite(pool.variance).any() and bool((pool.variance > 0).any())
@@ -192,7 +196,6 @@ def of_two(
         name, family, X[:, varies], history.Y,
         np.zeros(len(X), np.int64) if source is None else np.asarray(source, np.int64),
         X_pool[:, varies], pool.Y, pool.variance if known else None,
-        maximize=maximize, feature_share=feature_share,
     )  # fmt: skip
 
 

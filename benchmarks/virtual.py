@@ -29,6 +29,7 @@ def lab(components: int, likeness: Likeness, seed: int) -> Problem:
         X_pool=X_pool,
         Y_pool=np.log(line.measure(X_pool, rng)),
         Y_truth=np.log(line.true_response(X_pool)),
+        logarithmic=True,
     )
 
 
@@ -53,4 +54,5 @@ def two_sources(seed: int) -> Problem:
         X_pool=X_pool,
         Y_pool=np.log(family.source.measure(X_pool, rng)),
         Y_truth=np.log(family.source.true_response(X_pool)),
+        logarithmic=True,
     )
