@@ -253,6 +253,10 @@ def test_propose_as_json_with_candidates(copied, home):
     assert {row["origin"] for row in told["formulas"]} == {"candidate_list"}
     assert {row["candidate"] for row in told["formulas"]} <= set(range(2, 8))
     assert len(told["layout"]) == 96
+    assert [row["response"] for row in told["trust"]] == ["titre"]
+    assert f"titre: {told['trust'][0]['text']}" in told["notes"]
+    assert [row["rank"] for row in told["importance"]] == [1, 2, 3]
+    assert {row["component"] for row in told["importance"]} == set(NAMES)
 
 
 def test_export(copied, tmp_path):

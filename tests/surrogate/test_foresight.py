@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 import torch
@@ -21,7 +22,8 @@ def points(n, seed=0):
     generator = torch.Generator().manual_seed(seed)
     x = torch.rand(n, 3, generator=generator, dtype=torch.float64)
     phi = torch.cat([x - 0.5, (x - 0.5) ** 2], dim=1)
-    return Points(x, phi, torch.sin(3 * x[:, :1]), x.new_zeros(n, 0, 1))
+    no_members = [x.new_zeros(n, 0, 1)] * (len(fields(Points)) - 3)
+    return Points(x, phi, torch.sin(3 * x[:, :1]), *no_members)
 
 
 def joined(one, other):

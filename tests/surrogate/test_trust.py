@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -137,7 +137,7 @@ def test_trust_says_which_response_the_history_lacks(pretrained, lines):
 @pytest.fixture(scope="module")
 def processes():
     x = torch.rand(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    points = Points(x, x, x[:, :1], x.new_zeros(30, 0, 1))
+    points = Points(x, x, x[:, :1], *[x.new_zeros(30, 0, 1)] * (len(fields(Points)) - 3))
     y = x[:, 0] - x[:, 1]
     unknown = torch.full_like(y, math.nan)
     return y, fit_process(OWN_ROWS, points, y, unknown, 0), fit_process(
