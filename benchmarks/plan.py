@@ -14,16 +14,19 @@ from benchmarks.models import SIMPLE
 from benchmarks.problem import Problem
 
 ALWAYS = ("labloop",)
+COSTLY = 10.0  # seconds a seed; from here on there are two seeds
+FEW_SEEDS = 2
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One model at one size of one problem, for all seeds; `seconds` are those of one seed."""
+    """One model at one size of one problem; `seconds` are those of one of its `seeds`."""
 
     problem: str
     model: str
     size: int
     seconds: float
+    seeds: int
 
 
 def estimated_seconds(problem: Problem, model: str, size: int) -> float:
@@ -54,31 +57,34 @@ def estimated_preparation(problem: Problem, model: str) -> float:
 
 
 def planned(
-    problems: Iterable[Problem], models: Sequence[str], sizes: Sequence[int], seconds: float
-) -> tuple[list[Cell], list[Cell]]:
+    problems: Iterable[Problem], models: Sequence[str], sizes: Sequence[int], seeds: int,
+    seconds: float,
+) -> tuple[list[Cell], list[Cell]]:  # fmt: skip
     """Return the cells that run and those that are dropped.
 
-    `seconds` is what there is for one seed on one thread. The costliest cells are dropped first,
-    later names of the alphabet first among equals; those of labloop never. Simple models are what
-    labloop must not fall behind: their cells count a third of what they cost.
+    `seconds` is what there is for everything on one thread. Costly cells get two seeds; then the
+    costliest are dropped first, later names of the alphabet first among equals; those of labloop
+    never. Simple models are what labloop must not fall behind: their cells count a third of what
+    they cost.
     """
     cells, fixed = [], 0.0
     for problem in problems:
-        fixed += sum(estimated_preparation(problem, model) for model in models)
-        cells += [
-            Cell(problem.name, model, size, estimated_seconds(problem, model, size))
-            for model in models
-            for size in problem.sizes
-            if size in sizes
-        ]
-    left = seconds - fixed - sum(cell.seconds for cell in cells)
+        fixed += seeds * sum(estimated_preparation(problem, model) for model in models)
+        for model in models:
+            for size in problem.sizes:
+                if size in sizes:
+                    cost = estimated_seconds(problem, model, size)
+                    few = cost > COSTLY and model not in ALWAYS
+                    repeats = min(seeds, FEW_SEEDS) if few else seeds
+                    cells.append(Cell(problem.name, model, size, cost, repeats))
+    left = seconds - fixed - sum(cell.seconds * cell.seeds for cell in cells)
     dropped: list[Cell] = []
     for cell in sorted(cells, key=_burden, reverse=True):
         if left >= 0:
             break
         if cell.model not in ALWAYS:
             dropped.append(cell)
-            left += cell.seconds
+            left += cell.seconds * cell.seeds
     return [cell for cell in cells if cell not in set(dropped)], dropped
 
 

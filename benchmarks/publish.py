@@ -2,13 +2,13 @@
 
     python -m benchmarks.publish results
 
-reads `surrogate.csv`, and `peers.csv` where it is there, of that folder; without them what was
-published before stays.
+reads `surrogate.csv`, and `peers.csv` if it is there, of that folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,17 +22,17 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Summarise new results, merge them with those of the peers, write both."""
+    """Summarise results with those of the peers; write them and the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("results", type=Path, help="folder that the benchmarks wrote to")
     folder = parser.parse_args(arguments).results
+    files = [folder / f"{name}.csv" for name in ("surrogate", "peers")]
+    if not files[1].is_file():
+        print(f"{files[1]} is absent: the tables will lack the peers", file=sys.stderr)
+    raw = [pd.read_csv(file) for file in files if file.is_file()]
+    means = summarised(pd.concat(raw, ignore_index=True))
     PUBLISHED.mkdir(exist_ok=True)
-    for name in ("surrogate", "peers"):
-        if (folder / f"{name}.csv").is_file():
-            means = summarised(pd.read_csv(folder / f"{name}.csv"))
-            write_text(PUBLISHED / f"{name}.csv", means.to_csv(index=False, float_format="%.3g"))
-    files = [PUBLISHED / f"{name}.csv" for name in ("surrogate", "peers")]
-    means = pd.concat([pd.read_csv(file) for file in files if file.is_file()], ignore_index=True)
+    write_text(PUBLISHED / "surrogate.csv", means.to_csv(index=False, float_format="%.3g"))
     cells = compared(means)
     text = f"{verdict(cells, means)}\n\n{average_table(means)}\n\n{cell_table(cells)}"
     put_between_marks(PAGE, "surrogate", text)

@@ -33,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     options = read_options(arguments)
     first = list(present(options.problems))
-    available = 60.0 * options.minutes * options.jobs / options.seeds
-    cells, dropped = planned(first, options.models, options.sizes, available)
+    available = 60.0 * options.minutes * options.jobs
+    cells, dropped = planned(first, options.models, options.sizes, options.seeds, available)
     for cell in dropped:
         note(f"left out to fit {options.minutes:g} minutes: {describe(cell)}")
     options.out.mkdir(parents=True, exist_ok=True)
-    records = run_all(cells, options.seeds, options.jobs)
+    records = run_all(cells, options.jobs)
     frame = pd.DataFrame(records).sort_values(KEYS, kind="stable")
     frame.to_csv(options.out / "surrogate.csv", index=False, float_format="%.6g")
     failures = frame[frame["failure"] != ""]
@@ -72,15 +72,16 @@ def present(names: Sequence[str]) -> Iterator[Problem]:
             note(f"{name} left out: {absent}")
 
 
-def run_all(cells: Sequence[Cell], seeds: int, jobs: int) -> list[Record]:
-    """Run every cell for every seed, the longest problems first, so that the workers end alike."""
+def run_all(cells: Sequence[Cell], jobs: int) -> list[Record]:
+    """Run every cell for its seeds, the longest tasks first, so that the workers end alike."""
     from joblib import Parallel, delayed, parallel_config
 
-    of: dict[str, list[Cell]] = defaultdict(list)
+    of: dict[tuple[str, int], list[Cell]] = defaultdict(list)
     for cell in cells:
-        of[cell.problem].append(cell)
-    order = sorted(of, key=lambda name: (-sum(cell.seconds for cell in of[name]), name))
-    tasks = [delayed(run)(name, seed, of[name]) for name in order for seed in range(seeds)]
+        for seed in range(cell.seeds):
+            of[cell.problem, seed].append(cell)
+    order = sorted(of, key=lambda each: (-sum(cell.seconds for cell in of[each]), each))
+    tasks = [delayed(run)(name, seed, of[name, seed]) for name, seed in order]
     records: list[Record] = []
     started = time.perf_counter()
     with parallel_config(backend="loky", inner_max_num_threads=1):
