@@ -214,22 +214,35 @@ def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
                 "rows": pretraining.rows,
                 "sources": pretraining.sources,
                 "scores": records(pretraining.scores),
+                "scores_by_source": records(pretraining.scores_by_source),
                 "ranking": records(pretraining.ranking),
                 "importance": records(pretraining.importance.reset_index()),
                 "notes": pretraining.notes,
+                "warnings": pretraining.warnings,
             }
         )
         return
     if len(pretraining.scores):
         show_frame(pretraining.scores)
+    if len(pretraining.scores_by_source):
+        click.echo()
+        show_frame(pretraining.scores_by_source)
     say(
         f"\nLearned from {pretraining.rows} formulas of {pretraining.sources} source"
         f"{'s' if pretraining.sources > 1 else ''}."
     )
     if len(pretraining.scores):
-        say("The scores are of formulas left out, in "
-            f"{pretraining.folds} folds; mse is on outputs scaled to 0 to 1.")  # fmt: skip
-    say("\n".join(pretraining.notes))
+        say(
+            f"The scores are of formulas left out, in {pretraining.folds} folds; plain_r2 is that "
+            "of a random forest, mse is on outputs scaled to 0 to 1."
+        )
+    if len(pretraining.scores_by_source):
+        say(
+            "The scores by source are of sources left out, predicted from the others, level and "
+            "scale refitted."
+        )
+    for sentence in (*pretraining.warnings, *pretraining.notes):
+        say(sentence)
 
 
 @main.command()

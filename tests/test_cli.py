@@ -216,6 +216,7 @@ def test_pretrain(copied, home):
     assert told["scores"][0].keys() == {
         "response",
         "r2",
+        "plain_r2",
         "mse",
         "relative_error",
         "spearman",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labloop.campaign.checking import Checked
-    from labloop.campaign.learning import Pretraining
+    from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recording import Recorded
     from labloop.campaign.standing import Standing
     from labloop.space import FormulaSpace
@@ -163,12 +163,12 @@ class Campaign:
         Raises:
             RefusedError: There is no history, or too little of it.
         """
-        from labloop.campaign import learning
+        from labloop.campaign.pretraining import pretrain
         from labloop.campaign.subject import PRETRAINED
 
         _check_seed(seed)
         known_event = store.last_event(self.store)
-        pretraining = learning.pretrain(
+        pretraining = pretrain(
             self.store, self.definition, self.space, known_event, folds, seed, progress
         )
         with self.store.writing("pretrain", seed=seed, folds=folds) as writing:

@@ -33,6 +33,7 @@ class Observed:
     Attributes:
         ids: (n,) formula ids.
         source: (n,) number of the source of history, or -1 for the campaign's own.
+        source_names: The sources' names by number.
         concentrations: (n, components); of choices, their numbers, -1 for one unknown here.
         means: (n, responses) natural means of the replicates, NaN where nothing was measured; the
             mean limit of the range where all replicates were out of it.
@@ -45,6 +46,7 @@ class Observed:
 
     ids: Ints
     source: Ints
+    source_names: tuple[str, ...]
     concentrations: Floats
     means: Floats
     censored: Signs
@@ -157,6 +159,7 @@ def _observed(
     return Observed(
         ids=ids,
         source=source[rows],
+        source_names=tuple(sources),
         concentrations=matrix[rows],
         means=means,
         censored=censored,

@@ -1,15 +1,14 @@
-"""From the store to a surrogate: pretraining on history, transfer to the campaign's own rows."""
+"""From the store to a surrogate: transfer of the pretrained network to the campaign's own rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labloop import store
-from labloop.campaign.explaining import importance_of_history, importance_sentences
 from labloop.campaign.knowledge import (
     Floats,
     Observed,
@@ -32,119 +31,6 @@ if TYPE_CHECKING:
 _CHUNK = 4096
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Pretraining:
-    """A network trained on the history, and how well it predicts.
-
-    Attributes:
-        scores: Frame by response: `r2`, `mse` (outputs scaled to 0 to 1), `relative_error`,
-            `spearman`, `rows`, by cross-validation on formulas left out; empty without folds.
-        ranking: Frame by component, the most telling first: `information` (nats) about the
-            responses, `kept` (whether the network sees it), and one column a response.
-        importance: Frame of which components matter to the network; see `Campaign.importance`.
-            Responses that the history lacks are left out.
-        folds: Folds of the cross-validation; fewer than asked where there are fewer formulas.
-        rows: Number of formulas learned from.
-        sources: Number of sources.
-        pretrained: The network.
-        subject: What it was trained for; see `subject_of`.
-    """
-
-    scores: pd.DataFrame
-    ranking: pd.DataFrame
-    importance: pd.DataFrame
-    folds: int
-    rows: int
-    sources: int
-    pretrained: Pretrained
-    subject: dict[str, Any]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences on which components matter."""
-        return importance_sentences(self.importance)
-
-    def stored(self) -> tuple[bytes, dict[str, Any]]:
-        """Return weights and metadata for the store."""
-        weights, network = self.pretrained.to_blob()
-        scores = self.scores.reset_index().to_dict("records")
-        finite = [{k: None if v != v else v for k, v in row.items()} for row in scores]
-        return weights, {"network": network, "subject": self.subject, "scores": finite}
-
-
-def pretrain(
-    opened: Store,
-    definition: Definition,
-    space: FormulaSpace,
-    known_event: int,
-    folds: int,
-    seed: int,
-    progress: Progress,
-) -> Pretraining:
-    """Train on all history known after an event; see `Campaign.pretrain`."""
-    import pandas as pd
-
-    from labloop import surrogate
-    from labloop.surrogate.training import PLAIN, RESIDUAL
-
-    refuse_lost_meaning(opened, definition)
-    if folds == 1 or folds < 0:
-        raise RefusedError(f"Cross-validation takes 2 folds or more, or 0 for none (got {folds}).")
-    known = history(opened, definition.components, definition.responses, known_event)
-    if not len(known):
-        raise RefusedError(
-            "There is no history to learn from; import earlier results with `labloop history`, or "
-            "go straight to `labloop propose`."
-        )
-    settings = definition.surrogate
-    X = space.encode_concentrations(known.concentrations)
-    scale = Scale.of(definition.responses, known.means)
-    Y, _ = scale.to_model(known.means, known.standard_errors)
-    recipe: dict[str, Any] = {
-        "censored": known.censored,
-        "component_of_column": space.component_of_column,
-        "layers": settings.layers,
-        "members": settings.members,
-        "feature_share": settings.feature_share,
-        "recipe": PLAIN if settings.transfer == "patent" else RESIDUAL,
-        "seed": seed,
-    }
-    scores, used = pd.DataFrame(), 0
-    if folds:
-        validation = surrogate.cross_validate(
-            X, Y, known.source, folds=folds, untransform=scale.medians,
-            progress=_stage("cross-validating", progress), **recipe,
-        )  # fmt: skip
-        scores = validation.scores.set_axis(
-            pd.Index(definition.response_names, name="response"), axis=0
-        )
-        used = int(validation.fold.max()) + 1
-    pretrained = surrogate.pretrain(
-        X, Y, known.source, progress=_stage("pretraining", progress), **recipe
-    )
-    return Pretraining(
-        scores=scores,
-        ranking=_named(pretrained.ranking(), definition),
-        importance=importance_of_history(pretrained, definition, space),
-        folds=used,
-        rows=len(known),
-        sources=len(np.unique(known.source)),
-        pretrained=pretrained,
-        subject=subject_of(definition, space),
-    )
-
-
-def _named(ranking: pd.DataFrame, definition: Definition) -> pd.DataFrame:
-    names = definition.component_names
-    responses = {str(j): name for j, name in enumerate(definition.response_names)}
-    ranking = ranking.set_axis([names[number] for number in ranking.index], axis=0)
-    return ranking.rename(columns=responses).rename_axis("component")
-
-
-def _stage(name: str, progress: Progress) -> Callable[[int, int], None]:
-    return lambda done, total: progress(name, done, total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +130,7 @@ def learn(
 
         Y, variance = scale.to_model(mine.means, mine.standard_errors)
         varying = np.array([component.varies for component in components])
+        stage = OneStage("transferring", progress or _nothing)
         fitted = fit(
             pretrained,
             space.encode_concentrations(mine.concentrations),
@@ -253,9 +140,41 @@ def learn(
             transfer=definition.surrogate.transfer if pretrained is not None else "staged",
             varying=varying[space.component_of_column],
             seed=0,
-            progress=_stage("transferring", progress or _nothing),
+            progress=stage.step,
         )
+        stage.end()
     return Learned(mine, past, scale, fitted, space, definition, model)
+
+
+@dataclass(eq=False)
+class OneStage:
+    """Shows work that counts from its start several times over as one stage that only advances.
+
+    Nobody can know how many counts are to come, so each takes half of what is left: the first
+    reaches a half, the second three quarters.
+
+    Attributes:
+        name: The stage's name.
+        progress: Called with it, what is done and the total.
+    """
+
+    name: str
+    progress: Progress
+    _before: float = 0.0
+    _share: float = 0.0
+
+    def step(self, done: int, total: int) -> None:
+        """Show that `done` of `total` of the present count are done."""
+        share = done / max(total, 1)
+        if share <= self._share:
+            self._before += (1.0 - self._before) / 2 * self._share
+        self._share = share
+        reached = self._before + (1.0 - self._before) / 2 * share
+        self.progress(self.name, min(int(100 * reached), 99), 100)
+
+    def end(self) -> None:
+        """Show that all is done."""
+        self.progress(self.name, 100, 100)
 
 
 def _nothing(stage: str, done: int, total: int) -> None:

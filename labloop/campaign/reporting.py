@@ -11,6 +11,7 @@ import pandas as pd
 
 from labloop import store
 from labloop.campaign.knowledge import Observed, own
+from labloop.campaign.pretraining import plain_is_ahead
 from labloop.campaign.rounds import Round, control_names, definition_of, read_round
 from labloop.campaign.standing import Standing, standing
 from labloop.definition import Definition
@@ -46,6 +47,7 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
     known = own(opened, definition.components, definition.responses)
     responses = _responses(definition)
     values = _values(opened, responses, _logarithmic(definition), known)
+    scores = _scores(opened, stored, responses)
     return RoundPage(
         campaign=definition.name,
         description=definition.description,
@@ -64,7 +66,8 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
         labels=shown.formulas.get("candidate"),
         wells=_wells(opened, shown, first_objective(responses).name),
         plate_wells=definition.plate.wells,
-        scores=_scores(opened, stored, responses),
+        scores=scores,
+        warnings=plain_is_ahead(scores, definition.surrogate.transfer),
     )
 
 

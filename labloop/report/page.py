@@ -56,6 +56,7 @@ class RoundPage:
         wells: The round's wells with the first objective's `value` and `status`; see `bench`.
         plate_wells: Wells of a plate.
         scores: Scores of the pretrained network, a row a response; empty without history.
+        warnings: Sentences on responses that the network predicts no better than a plain model.
     """
 
     campaign: str
@@ -76,6 +77,7 @@ class RoundPage:
     wells: pd.DataFrame
     plate_wells: int
     scores: pd.DataFrame
+    warnings: tuple[str, ...]
 
     @property
     def of_round(self) -> pd.DataFrame:

@@ -149,11 +149,14 @@ def origin_table(values: pd.DataFrame, responses: Sequence[Response]) -> Table:
 def scores_table(scores: pd.DataFrame) -> Table:
     """Return how well the pretrained network predicted history that it had not seen.
 
-    `scores` has a row a response: `r2`, `spearman`, `relative_error`, `mse`, `rows`.
+    `scores` has a row a response: `r2`, `spearman`, `relative_error`, `mse`, `rows`, and with
+    networks that were set beside a plain model its `plain_r2`.
     """
+    compared = "plain_r2" in scores.columns
     columns = (
         Column("response", numeric=False),
         Column("R²"),
+        *((Column("R² of a random forest"),) if compared else ()),
         Column("rank correlation"),
         Column("relative error"),
         Column("MSE (range 0 to 1)"),
@@ -166,6 +169,7 @@ def scores_table(scores: pd.DataFrame) -> Table:
         texts = [
             str(name),
             number(row["r2"]),
+            *((number(row["plain_r2"]),) if compared else ()),
             number(row["spearman"]),
             "–" if math.isnan(error) else f"{100 * error:.1f} %",
             number(row["mse"]),

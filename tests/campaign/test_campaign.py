@@ -68,7 +68,9 @@ def test_pretrain_scores_each_response_by_cross_validation(fresh, lab):
     fresh.add_history(lab.history(), source="CHO-S")
     stages = []
     report = fresh.pretrain(folds=2, progress=lambda stage, done, total: stages.append(stage))
-    assert list(report.scores.columns) == ["r2", "mse", "relative_error", "spearman", "rows"]
+    assert list(report.scores.columns) == [
+        "r2", "plain_r2", "mse", "relative_error", "spearman", "rows",
+    ]  # fmt: skip
     assert list(report.scores.index) == lab.responses
     assert report.scores.index.name == "response"
     assert np.isfinite(report.scores.to_numpy()).all()

@@ -110,6 +110,7 @@ def page(
             "wells": wells,
             "plate_wells": 24,
             "scores": pd.DataFrame(),
+            "warnings": (),
         }
         return RoundPage(**(attributes | changes))
 

@@ -62,7 +62,7 @@ class Read(HTMLParser):
 
 
 def test_a_recorded_round_has_everything(page, scores):
-    read = Read(to_html(page(scores=scores)))
+    read = Read(to_html(page(scores=scores, warnings=("A forest does better.",))))
     for text in (
         "small, round 1", "recorded", "A small campaign", "rounds 2 1 recorded",
         "Next: Make the plate.", "labloop record small results.csv",
@@ -70,7 +70,7 @@ def test_a_recorded_round_has_everything(page, scores):
         "2 formulas in 2 wells.", "components of good formulas recombined",
         "Framed wells are controls: C is base.", "Grey wells have no value.",
         "Formulas of round 1", "3.20 ± 0.10",
-        "What the history taught", "0.8556", "Rests on event 7.",
+        "What the history taught", "0.8556", "A forest does better.", "Rests on event 7.",
     ):  # fmt: skip
         assert text in read.text
     assert set(read.figures) == {"plate", "progress", "parity"}
@@ -164,6 +164,7 @@ def evil_page(page, values, wells, scores):
         labels=pd.Series({1: EVIL, 2: '" onload="alert(1)'}),
         wells=wells.replace({"base": EVIL}),
         scores=scores.rename(index={"titre": EVIL}),
+        warnings=(EVIL,),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -77,3 +78,9 @@ def test_scores_of_the_pretrained_network(scores):
         ["titre", "0.8556", "0.9241", "13.2 %", "0.0037", "1200"],
         ["viability", "0.5", "0.7", "–", "0.02", "1200"],
     ]
+
+
+def test_scores_stand_beside_those_of_a_plain_model_where_they_are_known(scores):
+    table = scores_table(scores.assign(plain_r2=[0.9, np.nan]))
+    assert table.columns[2].title == "R² of a random forest"
+    assert [texts(row)[1:3] for row in table.rows] == [["0.8556", "0.9"], ["0.5", "–"]]
