@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+PEERS = .venv-peers
+RESULTS ?= build/benchmarks
 
-.PHONY: demo test test-all check format clean
+.PHONY: demo test test-all check format clean bench-surrogate bench-peers bench-patent bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -24,11 +26,32 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench-surrogate: $(READY)  ## the surrogate against its rivals; 40 minutes, updates docs/benchmarks.md
+	$(BIN)/python -m benchmarks.surrogate --out $(RESULTS)
+	$(BIN)/python -m benchmarks.publish $(RESULTS)
+
+bench-peers: $(READY) $(PEERS)/.ready  ## the same with BayBE; run bench-surrogate before it
+	$(BIN)/python -m benchmarks.peers export $(RESULTS)/peers
+	$(PEERS)/bin/python benchmarks/peers/predict.py $(RESULTS)/peers
+	$(BIN)/python -m benchmarks.peers score $(RESULTS)/peers
+	$(BIN)/python -m benchmarks.publish $(RESULTS)
+
+bench-patent: $(READY)  ## the patent's claims; updates docs/benchmarks.md
+	$(BIN)/python -m benchmarks.patent --out $(RESULTS) --publish
+
+bench-speed: $(READY)  ## times and memory of the surrogate
+	$(BIN)/python -m benchmarks.surrogate_speed
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[blends]" --group dev
 	touch $(READY)
+
+$(PEERS)/.ready: benchmarks/peers/constraints.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --constraint benchmarks/peers/constraints.txt baybe
+	touch $(PEERS)/.ready

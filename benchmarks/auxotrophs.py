@@ -70,12 +70,19 @@ def _with_rules(rng: np.random.Generator, free: Rows, rules: Rows, parent: Strai
     return Strain(components, strength)
 
 
+def media(rows: int, rng: np.random.Generator) -> Array:
+    """Return distinct random media (rows, 20) of zeros and ones."""
+    X = (rng.random((2 * rows, COMPONENTS)) < PRESENT).astype(np.float64)
+    first = np.unique(X, axis=0, return_index=True)[1]
+    return X[np.sort(first)[:rows]]
+
+
 def yes_no_media(likeness: str, seed: int, *, history: int = 600, pool: int = 900) -> Problem:
     """Return the problem of two strains that share part of their rules; noise is 3 %."""
     rng = np.random.default_rng([seed, 20, sorted(SHARED_RULES).index(likeness)])
     first = strain(rng)
     second = relative(first, SHARED_RULES[likeness], rng)
-    X = (rng.random((history + pool, COMPONENTS)) < PRESENT).astype(np.float64)
+    X = media(history + pool, rng)
     truth = second.growth(X[history:])
     earlier = first.growth(X[:history])
     growth = np.concatenate([earlier, truth])

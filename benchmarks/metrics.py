@@ -61,13 +61,13 @@ def rank_correlation(truth: Array, predicted: Array) -> float:
 def top_recall(truth: Array, predicted: Array, *, maximize: bool) -> float:
     """Return which share of the best twentieth is in the twentieth predicted best.
 
-    Ties go by the order of the rows among the truth, and count by chance among the predictions: a
-    prediction that is the same everywhere earns a twentieth.
+    A row that is as good as the worst of the best counts as one of them. Equal predictions count by
+    chance: a prediction that is the same everywhere earns about a twentieth.
     """
     sign = -1.0 if maximize else 1.0
     count = max(1, round(TOP * len(truth)))
-    best = np.argsort(sign * truth, kind="stable")[:count]
+    good = sign * truth <= np.partition(sign * truth, count - 1)[count - 1]
     edge = np.partition(sign * predicted, count - 1)[count - 1]
     surely, tied = sign * predicted < edge, sign * predicted == edge
     chance = (count - int(surely.sum())) / int(tied.sum())
-    return float((surely[best].sum() + chance * tied[best].sum()) / count)
+    return float((good[surely].sum() + chance * good[tied].sum()) / count)

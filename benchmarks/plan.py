@@ -14,7 +14,7 @@ from benchmarks.models import SIMPLE
 from benchmarks.problem import Problem
 
 ALWAYS = ("labloop",)
-COSTLY = 10.0  # seconds a seed; from here on there are two seeds
+COSTLY = 5.0  # seconds a seed; from here on there are two seeds
 FEW_SEEDS = 2
 
 
