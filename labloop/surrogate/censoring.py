@@ -17,6 +17,7 @@ from torch import Tensor
 from labloop.surrogate.gp import factor, fit_process
 from labloop.surrogate.kernels import OWN_ROWS, noise_of
 from labloop.surrogate.points import Points
+from labloop.surrogate.scaling import MOST_ERROR
 
 # Rows whose limits are seen together; more are seen block by block, to bound the cube of their
 # number.
@@ -54,7 +55,8 @@ def pseudo_observations(
             noise = noise_of(process.theta, known[rows, j])
             mean, covariance = process.joint(points.take(rows))
             side = censored[rows, j].to(y.dtype)
-            y[rows, j], known[rows, j] = limit_sites(mean, covariance, y[rows, j], side, noise)
+            site_mean, variance = limit_sites(mean, covariance, y[rows, j], side, noise)
+            y[rows, j], known[rows, j] = site_mean, variance.clamp_max(MOST_ERROR**2)
     return y, known
 
 

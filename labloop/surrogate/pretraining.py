@@ -237,6 +237,11 @@ def pretrain(
         x, z, draws, recipe=recipe, layers=layers, seed=seed, censored=torch.as_tensor(sides),
         progress=progress,
     )  # fmt: skip
+    known = torch.as_tensor(scales.present.any(axis=0))
+    if recipe.kind == "residual":
+        # Of a response that no source has the nets know nothing, not what they were drawn with.
+        # The patent's, whose spread is their whole variance, go on from there.
+        network = network.having({"head": network.head * known})
     return Pretrained(
         network=network,
         columns=torch.as_tensor(selection.columns),
@@ -244,7 +249,7 @@ def pretrain(
         high=torch.as_tensor(high),
         level=torch.as_tensor(scales.pooled_level),
         scale=torch.as_tensor(scales.pooled_scale),
-        known=torch.as_tensor(scales.present.any(axis=0)),
+        known=known,
         **_feature_moments(network, x),
         rows=len(X),
         sources=int(line.max()) + 1,

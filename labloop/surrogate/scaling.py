@@ -11,11 +11,20 @@ from labloop.errors import RefusedError
 
 Array = NDArray[np.float64]
 
+# Squares of responses beyond these leave the range of double precision, and the fourth powers of
+# inputs beyond that of single precision.
+LARGEST, SMALLEST, FARTHEST = 1e100, 1e-100, 1e6
+# A measurement that is off by a hundred times the spread of all says nothing; more would only
+# drown the others in rounding.
+MOST_ERROR = 100.0
+FARTHEST_OWN = 10.0
+
 
 def checked_inputs(X: ArrayLike, what: str) -> Array:
     """Return `X` as a (n, D) float64 array.
 
-    Raises RefusedError where a value is not finite: an encoded formula always is.
+    Raises RefusedError where a value is not finite (an encoded formula always is) or a million
+    times the campaign's range away.
     """
     table: Array = np.asarray(X, dtype=np.float64)
     if table.ndim != 2:
@@ -26,13 +35,20 @@ def checked_inputs(X: ArrayLike, what: str) -> Array:
             f"{what}: row {row + 1}, input column {column + 1} is not a number; "
             "give every component of every formula a concentration."
         )
+    if (np.abs(table) > FARTHEST).any():
+        row, column = np.argwhere(np.abs(table) > FARTHEST)[0]
+        raise RefusedError(
+            f"{what}: row {row + 1}, input column {column + 1} lies {abs(table[row, column]):.0e} "
+            "times its component's range away; check the unit of its concentration."
+        )
     return table
 
 
 def checked_outputs(Y: ArrayLike, rows: int, what: str) -> Array:
     """Return `Y` as a (rows, m) float64 array whose missing values are NaN.
 
-    Raises RefusedError where a value is infinite.
+    Raises RefusedError where a value is infinite, or the values of a response are too large or
+    all too small to be squared.
     """
     table: Array = np.asarray(Y, dtype=np.float64)
     if table.ndim != 2 or len(table) != rows:
@@ -45,6 +61,14 @@ def checked_outputs(Y: ArrayLike, rows: int, what: str) -> Array:
             f"{what}: row {row + 1}, response {column + 1} is infinite; "
             "leave the value out, or drop the log transform where values are zero."
         )
+    size = np.where(np.isnan(table), 0.0, np.abs(table)).max(axis=0, initial=0.0)
+    outside = (size > LARGEST) | ((size > 0) & (size < SMALLEST))
+    if outside.any():
+        column = int(np.argmax(outside))
+        raise RefusedError(
+            f"{what}: the largest value of response {column + 1} is {size[column]:.0e}; "
+            "give it in a unit that makes it less extreme."
+        )
     return table
 
 
@@ -56,6 +80,15 @@ def checked_censoring(censored: ArrayLike | None, Y: Array, what: str) -> NDArra
     if table.shape != Y.shape or not np.isin(table, (-1, 0, 1)).all():
         raise ValueError(f"{what}: censored must be -1, 0 or 1 in the shape of Y {Y.shape}")
     return table.astype(np.int8)
+
+
+def standard_variances(variance: Array, scale: Array) -> Array:
+    """Return variances (n, m) in squared units of `scale` (m,), NaN where unknown or below 0.
+
+    Those of no information at all, infinite ones too, are cut at 100² scales.
+    """
+    known = np.where(variance >= 0, variance, np.nan)
+    return np.minimum(np.sqrt(known) / scale, MOST_ERROR) ** 2
 
 
 def input_ranges(X: Array) -> tuple[Array, Array]:
@@ -151,7 +184,8 @@ def own_scales(Y: Array, prior_level: Array, prior_scale: Array) -> tuple[Array,
 
     `prior_level`, `prior_scale` (m,) are the history's, both NaN for a response that it lacks.
     With fewer than five values the scale leans, geometrically, on the history's where there is
-    one; without values both come from the history, else they are 0 and 1.
+    one, but never to less than a tenth of their own spread; without values both come from the
+    history, else they are 0 and 1.
     """
     level, scale, count = centre_and_spread(Y)
     known = ~(np.isnan(prior_level) | np.isnan(prior_scale))
@@ -162,4 +196,5 @@ def own_scales(Y: Array, prior_level: Array, prior_scale: Array) -> tuple[Array,
     own = np.where(scale > 0, scale, fallback)
     trust = np.clip((count - 1) / 4, 0.0, 1.0)
     leaning = np.exp(trust * np.log(own) + (1 - trust) * np.log(fallback))
-    return level, np.where(known, leaning, own)
+    # However little is known: values many scales away would leave what the nets can follow.
+    return level, np.where(known, np.maximum(leaning, scale / FARTHEST_OWN), own)

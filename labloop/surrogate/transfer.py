@@ -26,6 +26,7 @@ from labloop.surrogate.scaling import (
     checked_outputs,
     least_and_range,
     own_scales,
+    standard_variances,
 )
 from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, bootstrap, silent
@@ -86,7 +87,7 @@ def _staged(
     history = pretrained is not None
     level, scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
     y = torch.as_tensor((Y - level) / scale)
-    known = torch.as_tensor(np.where(variance >= 0, variance, np.nan) / scale**2)
+    known = torch.as_tensor(standard_variances(variance, scale))
     rows = torch.as_tensor(X)
     exact = torch.as_tensor(sides == 0)
     y, known = pseudo_observations(rows[:, active], y, known, torch.as_tensor(sides), seed)

@@ -13,6 +13,7 @@ from labloop.surrogate.scaling import (
     input_ranges,
     own_scales,
     source_scales,
+    standard_variances,
     standardised,
 )
 
@@ -99,3 +100,38 @@ def test_infinite_outputs_are_refused_with_their_place():
         "history: row 1, response 1 is infinite; "
         "leave the value out, or drop the log transform where values are zero."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2e150, "history: the largest value of response 2 is 2e+150"),
+        (3e-200, "history: the largest value of response 2 is 3e-200"),
+    ],
+)
+def test_responses_that_cannot_be_squared_are_refused(value, text):
+    with pytest.raises(RefusedError) as caught:
+        checked_outputs([[1.0, value], [1e-200, 0.0]], 2, "history")
+    assert str(caught.value) == f"{text}; give it in a unit that makes it less extreme."
+
+
+def test_a_history_of_another_size_does_not_take_few_own_values_out_of_reach():
+    Y = np.array([[0.0], [1e30]])
+    level, scale = own_scales(Y, np.array([5.0]), np.array([1.0]))
+    assert np.abs((Y - level) / scale).max() == pytest.approx(10 / np.sqrt(2))
+
+
+def test_inputs_a_million_ranges_away_are_refused():
+    assert checked_inputs([[-1e6, 1e6]], "campaign").tolist() == [[-1e6, 1e6]]
+    with pytest.raises(RefusedError) as caught:
+        checked_inputs([[0.5, 0.5], [0.5, -3e7]], "campaign")
+    assert str(caught.value) == (
+        "campaign: row 2, input column 2 lies 3e+07 times its component's range away; check the "
+        "unit of its concentration."
+    )
+
+
+def test_variances_are_in_squared_scales_and_never_without_end():
+    variance = np.array([[4.0, 0.0], [np.nan, -1.0], [np.inf, 1e300]])
+    found = standard_variances(variance, np.array([2.0, 1e-30]))
+    assert np.array_equal(found, [[1.0, 0.0], [np.nan, np.nan], [1e4, 1e4]], equal_nan=True)
