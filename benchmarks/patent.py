@@ -221,7 +221,8 @@ def table(frame: pd.DataFrame) -> str:
             chosen = (means["claim"] == claim.name) & (means["mode"] == mode)
             values = means.loc[chosen, "value"]
             reached = values > claim.value if claim.above else values < claim.value
-            cells.append(f"{values.median():.2f} ({int(reached.sum())})")
+            middle = f"{values.median():.2f}" if np.isfinite(values.median()) else "never"
+            cells.append(f"{middle} ({int(reached.sum())})")
         lines.append(f"| {claim.name} | {claim.claimed} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
