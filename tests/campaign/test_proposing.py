@@ -269,3 +269,14 @@ def test_more_formulas_than_a_plate_holds_take_several(fresh):
     assert sorted(set(shown.layout["plate"])) == [1, 2]
     controls = shown.layout[shown.layout["role"] == "control"]
     assert controls.groupby("plate").size().to_dict() == {1: 2, 2: 2}
+
+
+def test_a_plate_all_out_of_range_is_learned_from_and_improved_on(proposed, lab):
+    results = lab.results(proposed, 1).assign(titre="<0.5")
+    proposed.record(results)
+    known = proposed.round(1).formulas[lab.names]
+    assert len(proposed.propose(seed=2).formulas) == 6
+    predicted = proposed.predict(known)
+    assert np.isfinite(predicted.to_numpy()).all()
+    assert predicted["titre_mean"].mean() < 1.0
+    assert proposed.best().empty
