@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labloop.campaign.learning import OneStage
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=5))
+@settings(deadline=None)
 def test_work_that_counts_several_times_is_one_stage(totals):
     shown = []
     stage = OneStage("transferring", lambda *each: shown.append(each))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labloop.surrogate.folds import NEAR, WHOLE, dealt, grouped_folds, near_groups
@@ -11,6 +11,7 @@ UNCUT = 10**9
 
 
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=60), st.integers(2, 10))
+@settings(deadline=None)
 def test_identical_rows_share_a_fold_and_folds_are_filled(kinds, folds):
     X = np.array(kinds, dtype=float)[:, None]
     fold = grouped_folds(X, folds, seed=0)
@@ -20,6 +21,7 @@ def test_identical_rows_share_a_fold_and_folds_are_filled(kinds, folds):
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 30)] * 2), min_size=1, max_size=40))
+@settings(deadline=None)
 def test_rows_share_a_group_where_a_chain_of_near_rows_joins_them(places):
     X = np.array(places) * NEAR * 0.6
     joined = (np.abs(X[:, None] - X).max(axis=2) < NEAR).astype(int)
@@ -36,6 +38,7 @@ def test_two_percent_in_one_column_makes_another_formula():
 
 
 @given(st.integers(10, 200), st.integers(1, 30))
+@settings(deadline=None)
 def test_a_long_chain_is_cut_into_pieces_of_neighbours(rows, most):
     X = np.linspace(0, 0.001 * rows, rows)[:, None]
     group = near_groups(X, most)
@@ -76,6 +79,7 @@ def test_folds_of_a_grid_are_about_equal(digits):
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=30), st.integers(1, 10))
+@settings(deadline=None)
 def test_parts_differ_by_no_more_than_the_largest_group(sizes, parts):
     part = dealt(np.array(sizes), parts, seed=0)
     filled = np.bincount(part, weights=sizes)

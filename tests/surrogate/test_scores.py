@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labloop.surrogate.scores import relative_error, scores, scores_by_source
@@ -35,6 +35,7 @@ def test_relative_error_survives_zeros_and_is_taken_in_the_lab_s_units():
 
 
 @given(st.floats(0.1, 100.0), st.floats(-1e3, 1e3), st.sampled_from([-1.0, 1.0]))
+@settings(deadline=None)
 def test_a_source_is_scored_whatever_its_level_and_scale(scale, level, sign):
     random = np.random.default_rng(0)
     Y = random.random((30, 1))
