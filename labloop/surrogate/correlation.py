@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from labloop.surrogate.experts import Expert
+from labloop.surrogate.experts import Expert, left_out_rows
 
 # Rows of independent responses that the prior is worth. On normal residuals of 3 to 200 rows it
 # loses less than estimated shrinkage does (Schäfer and Strimmer 2005) except where responses are
@@ -33,7 +32,7 @@ def left_out_residuals(
         mean = torch.full((len(experts), len(y)), torch.nan, dtype=y.dtype)
         variance = torch.full_like(mean, torch.nan)
         for number, each in enumerate(experts.values()):
-            rows = _rows_of(each[j], measured)
+            rows = left_out_rows(each[j], measured)
             mean[number, rows] = each[j].left_out_mean.to(y)
             variance[number, rows] = each[j].left_out_variance.to(y)
         known = torch.isfinite(mean) & torch.isfinite(variance)
@@ -43,17 +42,6 @@ def left_out_residuals(
         spread = share * (variance.nan_to_num() + (mean.nan_to_num() - centre).square())
         residuals[:, j] = (y[:, j] - centre) / spread.sum(0).sqrt()
     return residuals
-
-
-def _rows_of(expert: Expert, measured: Tensor) -> Tensor:
-    """Return the row numbers of an expert's left-out predictions, none if it does not tell."""
-    count = len(expert.left_out_mean)
-    if count == len(measured):
-        return measured
-    kept = getattr(expert, "rows", None)  # a process of many rows keeps a thinning of them
-    if isinstance(kept, bytes) and count:
-        return torch.as_tensor(np.frombuffer(kept, dtype=np.int64).copy())
-    return measured[:0]
 
 
 def response_correlation(residuals: Tensor) -> Tensor:

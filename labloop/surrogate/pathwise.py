@@ -20,7 +20,7 @@ from scipy.special import gammaincinv
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
-from labloop.surrogate.experts import Expert, TunedEnsemble
+from labloop.surrogate.experts import Ensemble, Expert
 from labloop.surrogate.gp import GaussianProcess
 from labloop.surrogate.kernels import LEVEL_VARIANCE, TRUST_VARIANCE, covariance, matern
 from labloop.surrogate.points import Describer, Points
@@ -93,9 +93,10 @@ class Path:
             if self.pulls is not None:
                 x, length = points.x, expert.theta.lengthscale
                 total = total + matern(x / length, expert.anchors.x / length) @ self.pulls
-        elif isinstance(expert, TunedEnsemble) and self.members is not None:
-            mean, deviations = expert._spread(points)
-            total = total + mean.unsqueeze(-1) + deviations @ self.members
+        elif isinstance(expert, Ensemble) and self.members is not None:
+            mean, deviations = expert.spread(points)
+            members = self.members[: deviations.shape[-1]]
+            total = total + mean.unsqueeze(-1) + deviations @ members
         return total.expand(len(points.x), len(self.level))
 
 
@@ -203,7 +204,7 @@ def draw_functions(
     frequencies = spectrum(columns, seed)
     with torch.no_grad():
         probe = describe(torch.zeros(1, len(describe.varying), dtype=torch.float64))
-    sizes = (1, 1, probe.phi.shape[-1], 2 * FREQUENCIES, own_rows, probe.tuned.shape[-2])
+    sizes = (1, 1, probe.phi.shape[-1], 2 * FREQUENCIES, own_rows, _most_members(probe))
     z = torch.randn(samples, responses, sum(sizes), generator=generator, dtype=torch.float64)
     z = torch.einsum("jk,skz->jsz", torch.linalg.cholesky(correlation), z)
     shares, chosen = coupled(weights)
@@ -225,7 +226,7 @@ def draw_functions(
 def _path(expert: Expert, normals: Normals, waves: Waves) -> Path:
     if isinstance(expert, GaussianProcess):
         return _process_path(expert, normals, waves)
-    if isinstance(expert, TunedEnsemble):
+    if isinstance(expert, Ensemble):
         return Path(
             expert,
             level=normals.level * expert.level.sqrt(),
@@ -233,6 +234,10 @@ def _path(expert: Expert, normals: Normals, waves: Waves) -> Path:
             members=normals.members.mT,
         )
     raise NotImplementedError(f"{type(expert).__name__} has no draws of whole functions.")
+
+
+def _most_members(points: Points) -> int:
+    return max(points.tuned.shape[-2], points.trees.shape[-2])
 
 
 def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> Path:
@@ -277,5 +282,5 @@ def _row_noise(process: GaussianProcess) -> Tensor:
 def _lengthscale(expert: Expert) -> Tensor:
     if isinstance(expert, GaussianProcess):
         return expert.theta.lengthscale
-    assert isinstance(expert, TunedEnsemble)
+    assert isinstance(expert, Ensemble)
     return expert.lengthscale

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labloop.errors import RefusedError
+from labloop.surrogate.forest import Forest, blend_share, left_out_mean, source_forest
+from labloop.surrogate.gp import thin
 from labloop.surrogate.network import WEIGHTS, Network
 from labloop.surrogate.scaling import (
     Array,
@@ -27,9 +29,10 @@ from labloop.surrogate.scaling import (
 from labloop.surrogate.selection import select_components
 from labloop.surrogate.training import RESIDUAL, Progress, Recipe, bootstrap, silent, train
 
-FORMAT = 2
+FORMAT = 3
 MAX_LAYERS = 64
 FEATURE_ROWS = 20_000
+FOREST_ROWS = 3000
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,10 @@ class Pretrained:
     and gives responses in units of a source's level and scale. `level`, `scale` (m,) are the
     sources' pooled level and scale, in the units of Y; `known` (m,) says which responses any
     source has. `feature_mean`, `feature_scale` (M, 1, w) standardise the features over the
-    history. `ranking` holds one record a component.
+    history. `taught_x` (r, D) and `taught_z` (r, m) are rows of the history and their standardised
+    responses, gaps filled with the nets' predictions: the `forest` was grown from them. `blend`
+    (m,) is the nets' share of the history's prediction, the forest has the rest. The patent's nets
+    have no forest. `ranking` holds one record a component.
     """
 
     network: Network
@@ -52,12 +58,16 @@ class Pretrained:
     known: Tensor
     feature_mean: Tensor
     feature_scale: Tensor
+    taught_x: Tensor
+    taught_z: Tensor
+    blend: Tensor
     rows: int
     sources: int
     recipe: Recipe
     feature_share: float
     seed: int
     ranking_records: tuple[dict[str, float], ...] = field(default=(), repr=False)
+    forest: Forest | None = field(default=None, repr=False, compare=False)
 
     @property
     def inputs(self) -> int:
@@ -134,9 +144,11 @@ class Pretrained:
                 raise _unusable(f"its kind of net is {settings['kind']!r}")
             network = Network(recipe.kind, **{name: tensors[f"network.{name}"] for name in WEIGHTS})
             records = tuple(dict(record) for record in json.loads(json.dumps(settings["ranking"])))
+            taught = tensors["taught_x"].numpy(), tensors["taught_z"].numpy()
             return cls(
                 network,
                 **{name: tensors[name] for name in _TENSORS},
+                forest=source_forest(*taught, int(settings["seed"])) if len(taught[0]) else None,
                 rows=int(settings["rows"]),
                 sources=int(settings["sources"]),
                 recipe=recipe,
@@ -150,6 +162,7 @@ class Pretrained:
 
 _TENSORS = (
     "columns", "low", "high", "level", "scale", "known", "feature_mean", "feature_scale",
+    "taught_x", "taught_z", "blend",
 )  # fmt: skip
 
 
@@ -176,6 +189,9 @@ def _check(tensors: dict[str, Tensor]) -> None:
         "feature_scale": (members, 1, width),
         "low": (inputs,),
         "high": (inputs,),
+        "taught_x": (len(tensors["taught_x"]), inputs),
+        "taught_z": (len(tensors["taught_x"]), responses),
+        "blend": (responses,),
         **dict.fromkeys(("level", "scale", "known"), (responses,)),
     }
     for name, shape in shapes.items():
@@ -183,7 +199,8 @@ def _check(tensors: dict[str, Tensor]) -> None:
             raise _unusable(f"{name} has shape {tuple(tensors[name].shape)} instead of {shape}")
     types = {"columns": torch.int64, "known": torch.bool}
     for name, tensor in tensors.items():
-        single = torch.float32 if name.startswith(("network.", "feature_")) else torch.float64
+        short = name.startswith(("network.", "feature_", "taught_"))
+        single = torch.float32 if short else torch.float64
         if tensor.dtype != types.get(name, single):
             raise _unusable(f"{name} has type {tensor.dtype}")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -228,7 +245,9 @@ def pretrain(
     component = np.arange(X.shape[1]) if component_of_column is None else component_of_column
     scales = source_scales(Y, line, min_max=recipe.kind == "plain")
     Z = standardised(Y, line, scales)
-    selection = select_components(X, Z, np.asarray(component), share=feature_share, seed=seed)
+    selection = select_components(
+        X, Z, np.asarray(component), source=line, share=feature_share, seed=seed
+    )
     low, high = input_ranges(X)
     x = torch.as_tensor(((X - low) / (high - low))[:, selection.columns], dtype=torch.float32)
     draws = bootstrap(len(X), members, torch.Generator().manual_seed(seed))
@@ -242,6 +261,9 @@ def pretrain(
         # Of a response that no source has the nets know nothing, not what they were drawn with.
         # The patent's, whose spread is their whole variance, go on from there.
         network = network.having({"head": network.head * known})
+    forest, taught = None, _nothing_taught(X, Z)
+    if recipe.kind == "residual":
+        forest, taught = _grow(network, x, X, Z, sides, draws, seed)
     return Pretrained(
         network=network,
         columns=torch.as_tensor(selection.columns),
@@ -251,6 +273,8 @@ def pretrain(
         scale=torch.as_tensor(scales.pooled_scale),
         known=known,
         **_feature_moments(network, x),
+        **taught,
+        forest=forest,
         rows=len(X),
         sources=int(line.max()) + 1,
         recipe=recipe,
@@ -275,6 +299,40 @@ def _measured(
         raise RefusedError("The history has no measured response; import results to pretrain on.")
     line = np.unique(np.asarray(source)[usable], return_inverse=True)[1].reshape(-1)
     return X[usable], Y[usable], sides[usable], line.astype(np.int64)
+
+
+def _grow(
+    network: Network, x: Tensor, X: Array, Z: Array, sides: NDArray[np.int8], draws: Tensor,
+    seed: int,
+) -> tuple[Forest, dict[str, Tensor]]:  # fmt: skip
+    """Return the forest, what it was grown from, and the nets' share beside it.
+
+    `x` (n, k) the nets' inputs, `X` (n, D), `Z` (n, m) with NaN = missing, `sides` (n, m) of its
+    limits, `draws` (M, n) the rows that each member learned from. What is missing is as the nets
+    predict it, and so is what lies beyond a limit where they agree that it does.
+    """
+    rows = thin(torch.arange(len(X)), FOREST_ROWS, seed)
+    with torch.no_grad():
+        said = network(x[rows]).double()
+    z, side = torch.as_tensor(Z)[rows], torch.as_tensor(sides)[rows]
+    taught_x = torch.as_tensor(X)[rows].float()
+    beyond = side * (said.mean(0) - z) > 0
+    taught_z = torch.where(torch.isnan(z) | beyond, said.mean(0), z).float()
+    z = torch.where(side == 0, z, torch.nan)
+    forest = source_forest(taught_x.numpy(), taught_z.numpy(), seed)
+    seen = torch.zeros(len(draws), len(X), dtype=torch.bool).scatter_(1, draws, True)[:, rows]
+    nets = left_out_mean(said.permute(1, 0, 2), seen)
+    trees = torch.as_tensor(forest.values(taught_x.numpy())).double()
+    share = blend_share(z, nets, left_out_mean(trees, torch.as_tensor(forest.seen)))
+    return forest, {"taught_x": taught_x, "taught_z": taught_z, "blend": share}
+
+
+def _nothing_taught(X: Array, Z: Array) -> dict[str, Tensor]:
+    return {
+        "taught_x": torch.zeros(0, X.shape[1]),
+        "taught_z": torch.zeros(0, Z.shape[1]),
+        "blend": torch.ones(Z.shape[1], dtype=torch.float64),
+    }
 
 
 def _feature_moments(network: Network, x: Tensor) -> dict[str, Tensor]:

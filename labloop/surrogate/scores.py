@@ -13,13 +13,17 @@ from labloop.surrogate.scaling import Array, least_and_range, source_scales, sta
 
 FEWEST = 5  # rows of a source below which it is not scored
 
+# Of all values together, below which a share of them is no number any more.
+LEAST_SIZE = 1e-100
+
 
 def relative_error(Y: Array, predicted: Array) -> Array:
     """Return Σ|error| / Σ|value| of each response (m,): a mean that zeros cannot blow up."""
     present = ~(np.isnan(Y) | np.isnan(predicted))
     error = np.where(present, np.abs(predicted - Y), 0.0).sum(axis=0)
     size = np.where(present, np.abs(Y), 0.0).sum(axis=0)
-    return np.where(size > 0, error / np.where(size > 0, size, 1.0), np.nan)
+    real = size > LEAST_SIZE
+    return np.where(real, error / np.where(real, size, 1.0), np.nan)
 
 
 def scores(

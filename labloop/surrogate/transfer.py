@@ -11,10 +11,16 @@ from torch import Tensor
 
 from labloop.errors import RefusedError
 from labloop.surrogate.censoring import pseudo_observations
-from labloop.surrogate.experts import Expert, TunedEnsemble, calibrated_ensemble, plain_ensemble
+from labloop.surrogate.experts import (
+    USUAL_NOISE,
+    Ensemble,
+    Expert,
+    calibrated_ensemble,
+    plain_ensemble,
+)
+from labloop.surrogate.forest import FEWEST_ROWS, TREES, Forest, Grove, own_forest
 from labloop.surrogate.gp import GaussianProcess, fit_process
-from labloop.surrogate.guard import log_density, vote
-from labloop.surrogate.kernels import OUTPUT_LAYER, OWN_ROWS, RESIDUAL_GP
+from labloop.surrogate.kernels import OWN_ROWS, RESIDUAL_GP, noise_of
 from labloop.surrogate.model import Surrogate
 from labloop.surrogate.network import Network
 from labloop.surrogate.points import Describer, Points
@@ -28,9 +34,17 @@ from labloop.surrogate.scaling import (
     own_scales,
     standard_variances,
 )
+from labloop.surrogate.stacking import left_out_densities, stacked_weights
 from labloop.surrogate.threads import one_thread
 from labloop.surrogate.training import Progress, bootstrap, silent
-from labloop.surrogate.tuning import PATENT, STAGED, fine_tune, frozen_layers, levelled
+from labloop.surrogate.tuning import (
+    PATENT,
+    STAGED,
+    fine_tune,
+    frozen_layers,
+    level_and_gain,
+    levelled,
+)
 
 Transfer = Literal["staged", "patent"]
 FEW_ROWS = 300
@@ -84,7 +98,6 @@ def _staged(
     pretrained: Pretrained | None, X: Array, Y: Array, variance: Array, sides: NDArray[np.int8],
     active: Tensor, seed: int, progress: Progress,
 ) -> Surrogate:  # fmt: skip
-    history = pretrained is not None
     level, scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
     y = torch.as_tensor((Y - level) / scale)
     known = torch.as_tensor(standard_variances(variance, scale))
@@ -96,10 +109,13 @@ def _staged(
         tuned, frozen, draws = _tuned(pretrained, rows, y, seed, progress)
     describer = Describer(pretrained, tuned, frozen, active, Y.shape[1])
     with torch.no_grad():
+        grove = _grove(describer(rows), y, known, pretrained, seed)
+    describer = Describer(pretrained, tuned, frozen, active, Y.shape[1], grove=grove)
+    with torch.no_grad():
         points = describer(rows)
     shapes = {"own_rows": OWN_ROWS}
-    if history:
-        shapes |= {"output_layer": OUTPUT_LAYER, "residual_gp": RESIDUAL_GP}
+    if pretrained is not None:
+        shapes |= {"residual_gp": RESIDUAL_GP}
     responses = range(Y.shape[1])
     experts: dict[str, list[Expert]] = {name: [] for name in shapes}
     for done, (name, shape) in enumerate(shapes.items()):
@@ -107,14 +123,21 @@ def _staged(
             process = fit_process(shape, points, y[:, j], known[:, j], j, seed, exact[:, j])
             experts[name].append(process)
             progress(done * len(responses) + j + 1, len(shapes) * len(responses))
+    processes = cast(list[GaussianProcess], experts[next(reversed(shapes))])
     if tuned is not None:
+        seen = torch.zeros(len(draws), len(X), dtype=torch.bool).scatter_(1, draws, True)
         experts["tuned"] = [
-            _ensemble(points, y[:, j], draws, j, experts, exact[:, j]) for j in responses
+            _ensemble("tuned", points, y, known, exact, seen, process) for process in processes
         ]
+    if grove is not None:
+        experts["forest"] = [
+            _ensemble("trees", points, y, known, exact, _seen(forest, y[:, j]), process)
+            for j, (forest, process) in enumerate(zip(grove.forests, processes, strict=True))
+        ]
+    densities = left_out_densities(experts, y)
+    weights = torch.stack([stacked_weights(densities[..., j]) for j in responses], -1)
     rows_measured = (~np.isnan(Y)).sum(axis=0)
-    return Surrogate(
-        describer, experts, _weights(experts, y), level, scale, rows_measured, y.numpy()
-    )
+    return Surrogate(describer, experts, weights.numpy(), level, scale, rows_measured, y.numpy())
 
 
 def _prior_scales(pretrained: Pretrained | None, responses: int) -> tuple[Array, Array]:
@@ -126,21 +149,6 @@ def _prior_scales(pretrained: Pretrained | None, responses: int) -> tuple[Array,
         np.where(known, pretrained.level.numpy(), np.nan),
         np.where(known, pretrained.scale.numpy(), np.nan),
     )
-
-
-def _weights(experts: dict[str, list[Expert]], y: Tensor) -> Array:
-    """Return each expert's share of each response's mixture (K, m) after the guard."""
-    votes = np.ones((len(experts), y.shape[1]))
-    for j in range(y.shape[1]):
-        measured = y[~torch.isnan(y[:, j]), j]
-        scored = [
-            log_density(measured, each[j].left_out_mean, each[j].left_out_variance)
-            if len(each[j].left_out_mean) == len(measured)
-            else measured.new_zeros(0)
-            for each in experts.values()
-        ]
-        votes[:, j] = [1.0] + [vote(scored[0], other) for other in scored[1:]]
-    return cast(Array, votes / votes.sum(axis=0))
 
 
 def _tuned(
@@ -166,16 +174,46 @@ def _tuned(
     return tuned, frozen, draws
 
 
+def _grove(
+    points: Points, y: Tensor, known: Tensor, pretrained: Pretrained | None, seed: int
+) -> Grove | None:
+    """Grow a forest for each response, or none where there is neither history nor enough rows."""
+    enough = (~torch.isnan(y)).sum(0) >= FEWEST_ROWS
+    if pretrained is None and not bool(enough.any()):
+        return None
+    inputs = points.x.numpy()
+    # The less is known of a row, the less it counts beside the response's own variance of 1.
+    weights = (1.0 / (1.0 + known.nan_to_num(USUAL_NOISE))).numpy()
+    forests = []
+    for j in range(y.shape[1]):
+        rows = torch.nonzero(~torch.isnan(y[:, j])).squeeze(1).numpy()
+        both = np.column_stack([inputs[rows], points.prior[rows, j].numpy()])
+        forests.append(
+            own_forest(both, y[rows, j].numpy(), weights[rows, j], seed) if enough[j] else None
+        )
+    level, gain = level_and_gain(points.prior, y)
+    return Grove(tuple(forests), level.numpy(), gain.numpy())
+
+
+def _seen(forest: Forest | None, y: Tensor) -> Tensor:
+    """Return which tree saw which of the rows (T, n); trees of the history saw none."""
+    seen = torch.zeros(TREES, len(y), dtype=torch.bool)
+    if forest is not None:
+        seen[:, ~torch.isnan(y)] = torch.as_tensor(forest.seen)
+    return seen
+
+
 def _ensemble(
-    points: Points, y: Tensor, draws: Tensor, response: int, experts: dict[str, list[Expert]],
-    exact: Tensor,
-) -> TunedEnsemble:  # fmt: skip
-    seen = torch.zeros(len(draws), len(y), dtype=torch.bool)
-    seen.scatter_(1, draws, True)
+    of: Literal["tuned", "trees"], points: Points, y: Tensor, known: Tensor, exact: Tensor,
+    seen: Tensor, process: GaussianProcess,
+) -> Ensemble:  # fmt: skip
+    """Calibrate an ensemble by what its members left out, with a process's noise and length."""
+    j = process.response
+    values = (points.tuned if of == "tuned" else points.trees)[..., j]
+    noise = noise_of(process.theta, known[:, j])
     # What stands for a limit is no measurement to be judged by: it counts as seen by all members.
-    seen |= ~exact
-    process = cast(GaussianProcess, experts["residual_gp"][response])
-    return calibrated_ensemble(points, y, seen, response, process.noise, process.theta.lengthscale)
+    seen = seen | ~exact[:, j]
+    return calibrated_ensemble(of, values, y[:, j], seen, j, noise, process.theta.lengthscale)
 
 
 def _patent(
@@ -186,7 +224,8 @@ def _patent(
     least, extent, count = least_and_range(Y)
     own_level, own_scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
     known = pretrained.known.numpy()
-    level = np.where(count > 1, least, np.where(known, pretrained.level.numpy(), own_level))
+    level = np.where(known & (count == 0), pretrained.level.numpy(), own_level)
+    level = np.where(count > 1, least, level)
     scale = np.where(known, pretrained.scale.numpy(), own_scale)
     scale = np.where((count > 1) & (extent > 0), extent, scale)
     y = (Y - level) / scale
@@ -204,7 +243,7 @@ def _patent(
     with torch.no_grad():
         error = describer(torch.as_tensor(X)).tuned.mean(-2).numpy() - y
     squared = np.nansum(error**2, axis=0) / np.maximum(count, 1)
-    noise = torch.as_tensor(np.where(count > 0, squared, 0.01))
+    noise = torch.as_tensor(np.where(count > 0, squared, 0.01)).clamp_min(1e-6)
     ensemble: list[Expert] = [plain_ensemble(j, columns, noise[j]) for j in range(Y.shape[1])]
     return Surrogate(
         describer, {"patent": ensemble}, np.ones((1, Y.shape[1])), level, scale, count, y

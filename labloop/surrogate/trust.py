@@ -12,10 +12,10 @@ from torch import Tensor
 from labloop.surrogate.experts import Expert
 from labloop.surrogate.foresight import trust_sd_after, variance_after
 from labloop.surrogate.gp import GaussianProcess
-from labloop.surrogate.guard import log_density
 from labloop.surrogate.kernels import RESIDUAL_GP
 from labloop.surrogate.points import Points
 from labloop.surrogate.pretraining import Pretrained
+from labloop.surrogate.stacking import left_out_densities
 
 NO_HISTORY = "No history is used: predictions rest on the campaign's own rows alone."
 LACKING = "The history lacks this response: only the campaign's own rows can teach it."
@@ -67,8 +67,7 @@ def trust_of(
         record["b_sd_after"] = scale.sd_after
         record["sd_cut"] = cut
     record["history_share"] = share
-    scores = _scores({name: _density(y, each) for name, each in own.items()})
-    record |= {f"score_{name}": score for name, score in scores.items()}
+    record |= {f"score_{name}": score for name, score in _scores(own, y).items()}
     record |= {f"weight_{name}": weights[name] for name in own}
     said = (
         [LACKING if pretrained else NO_HISTORY] if not known else [_followed(scale, share, len(y))]
@@ -144,19 +143,9 @@ def _followed(scale: _Scale, share: float, rows: int) -> str:
     )
 
 
-def _density(y: Tensor, expert: Expert) -> Tensor:
-    """Return the log density of each left-out row (n,), or nothing if the expert kept some."""
-    if len(expert.left_out_mean) != len(y):
-        return y.new_zeros(0)
-    return log_density(y, expert.left_out_mean, expert.left_out_variance)
-
-
-def _scores(densities: dict[str, Tensor]) -> dict[str, float]:
-    """Average left-out log densities over the rows that all have; NaN where there is none."""
-    most = max(map(len, densities.values()), default=0)
-    full = [each for each in densities.values() if len(each) == most]
-    common = torch.isfinite(torch.stack(full)).all(0)
-    return {
-        name: float(each[common].mean()) if len(each) == most else math.nan
-        for name, each in densities.items()
-    }
+def _scores(own: Mapping[str, Expert], y: Tensor) -> dict[str, float]:
+    """Average left-out log densities over the rows that all could leave out; NaN without such."""
+    alone = {name: [expert] for name, expert in own.items()}
+    densities = left_out_densities(alone, y.unsqueeze(-1)).squeeze(-1)
+    common = torch.isfinite(densities).all(0)
+    return dict(zip(own, densities[:, common].mean(-1).tolist(), strict=True))

@@ -41,11 +41,11 @@ STAGED = Schedule()
 PATENT = Schedule(1e-4, 20, 1e-5, 30, batch=32, pull=0.0, stepwise=False)
 
 
-def levelled(network: Network, predicted: Tensor, y: Tensor) -> Network:
-    """Refit level and scale: return the net whose responses are c + b × the old ones.
+def level_and_gain(predicted: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit y ≈ c + b × predicted, a response at a time: c and b (m,).
 
-    `predicted` (n, m) the untuned ensemble's mean, `y` (n, m) wanted values with NaN = missing.
-    Per response, b ~ N(1, ½²) and c ~ N(0, 1) against unit residuals: few rows move b little.
+    `predicted` (n, m) the history's prediction, `y` (n, m) wanted values with NaN = missing.
+    b ~ N(1, ½²) and c ~ N(0, 1) against unit residuals: few rows move b little.
     """
     present = ~torch.isnan(y)
     count = present.sum(0)
@@ -55,6 +55,15 @@ def levelled(network: Network, predicted: Tensor, y: Tensor) -> Network:
     p_free = torch.where(present, p - p.sum(0) / count.clamp_min(1), 0.0)
     gain = 1.0 + (p_free * t).sum(0) / (p_free.square().sum(0) + 0.3 / TRUST_VARIANCE)
     level = (torch.where(present, y.nan_to_num() - gain * predicted, 0.0)).sum(0) * share
+    return level, gain
+
+
+def levelled(network: Network, predicted: Tensor, y: Tensor) -> Network:
+    """Refit level and scale: return the net whose responses are c + b × the old ones.
+
+    Arguments as for `level_and_gain`.
+    """
+    level, gain = level_and_gain(predicted, y)
     return network.having(
         {
             "head": network.head * gain.to(network.head),

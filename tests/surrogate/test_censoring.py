@@ -165,8 +165,8 @@ def test_limits_do_not_judge_the_experts(pretrained, lines):
     censored = np.zeros_like(lines.own_y, dtype=int)
     censored[:25] = -1
     surrogate = fit(pretrained, lines.own_x, lines.own_y - censored, censored=censored)
-    # Five measured rows are fewer than the guard needs to take a vote away.
-    assert (surrogate.weights == 1 / len(surrogate.experts)).all()
+    # Five measured rows, and the prior's one for each expert: none can have less than 1 in 9.
+    assert (surrogate.weights >= 1 / (5 + len(surrogate.experts)) - 1e-9).all()
 
 
 def test_the_patent_leaves_limits_out(plain, lines):

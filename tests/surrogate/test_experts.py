@@ -3,19 +3,13 @@ from __future__ import annotations
 import torch
 
 from labloop.surrogate.experts import calibrated_ensemble
-from labloop.surrogate.points import Points
+from labloop.surrogate.kernels import LEVEL_VARIANCE
 
 
-def points(values: torch.Tensor) -> Points:
-    """Points of which only the tuned members' values (n, M) matter."""
-    n = len(values)
-    empty = torch.zeros(n, 0, dtype=torch.float64)
-    return Points(torch.rand(n, 2).double(), empty, empty, values.unsqueeze(-1))
-
-
-def ensemble(values, y, seen):
+def ensemble(values, y, seen, noise=0.1):
     one = torch.ones((), dtype=torch.float64)
-    return calibrated_ensemble(points(values), y, seen, 0, 0.1 * one, one.expand(2))
+    noises = torch.full((len(y),), noise, dtype=torch.float64)
+    return calibrated_ensemble("tuned", values, y, seen, 0, noises, one.expand(2))
 
 
 def test_a_row_that_every_member_saw_has_no_left_out_prediction():
@@ -37,3 +31,22 @@ def test_rows_that_nobody_left_out_leave_the_spread_alone():
     )
     assert torch.equal(near.inflation, far.inflation)
     assert torch.equal(near.discrepancy, far.discrepancy)
+
+
+def test_members_far_from_what_they_left_out_are_spread_wider():
+    generator = torch.Generator().manual_seed(3)
+    values = torch.randn(60, 8, generator=generator, dtype=torch.float64)
+    seen = torch.rand(8, 60, generator=generator) < 0.6
+    near, far = (ensemble(values, scale * values.mean(1), seen, 0.01) for scale in (1.0, 8.0))
+    assert near.inflation + near.discrepancy < 0.3 * (far.inflation + far.discrepancy)
+
+
+def test_without_any_row_the_level_is_unknown():
+    values, y = torch.zeros(0, 8, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
+    found = ensemble(values, y, torch.zeros(8, 0, dtype=torch.bool))
+    assert float(found.level) == LEVEL_VARIANCE
+    assert float(found.noise) > 0
+    one_row = ensemble(
+        torch.zeros(1, 8).double(), torch.zeros(1).double(), seen=torch.zeros(8, 1) > 0
+    )
+    assert float(one_row.level) == 0.0

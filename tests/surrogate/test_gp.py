@@ -23,7 +23,7 @@ def points(n, seed=0):
     generator = torch.Generator().manual_seed(seed)
     x = torch.rand(n, 3, generator=generator, dtype=torch.float64)
     phi = torch.cat([x - 0.5, (x - 0.5) ** 2], dim=1)
-    return Points(x, phi, torch.sin(3 * x[:, :1]), x.new_zeros(n, 0, 1))
+    return Points(x, phi, torch.sin(3 * x[:, :1]), *[x.new_zeros(n, 0, 1)] * 2)
 
 
 def unknown(n):

@@ -36,8 +36,9 @@ def assert_moments(values, posterior):
     joint = posterior.covariance_matrix.numpy().reshape(n, m, n, m)
     for j in range(m):
         size = np.outer(sd[:, j], sd[:, j])
-        # five standard errors of a covariance of so many draws are 0.064 to 0.09 of this
-        assert (np.abs(np.cov(values[:, :, j].T) - joint[:, j, :, j]) < 0.09 * size).all()
+        # five standard errors of a covariance of so many normal draws are 0.064 to 0.09 of this;
+        # a mixture of wide and narrow experts has heavier tails
+        assert (np.abs(np.cov(values[:, :, j].T) - joint[:, j, :, j]) < 0.14 * size).all()
 
 
 def at(surrogate, X):
