@@ -114,7 +114,7 @@ def log_prior(shape: Shape, theta: Hyperparameters, columns: int) -> Tensor:
     elif shape.matern:
         mean = 1.0 + 0.5 * math.log(max(columns, 1))
         total = total + _lognormal(theta.lengthscale, mean, 0.7).sum()
-        total = total + _lognormal(theta.signal, -1.0, 1.0)
+        total = total + _lognormal(theta.signal, -1.0, 0.5)
     if shape.linear:
         total = total + _lognormal(theta.linear, 0.0, 1.5)
     return total

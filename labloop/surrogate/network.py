@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Kind = Literal["residual", "plain"]
-WIDTH = 64
+WIDTH = 32
 
 
 def basis(x: Tensor) -> Tensor:
