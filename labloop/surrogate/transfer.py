@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, cast
 
 import numpy as np
@@ -211,9 +212,12 @@ def _ensemble(
     j = process.response
     values = (points.tuned if of == "tuned" else points.trees)[..., j]
     noise = noise_of(process.theta, known[:, j])
-    # What stands for a limit is no measurement to be judged by: it counts as seen by all members.
+    # What stands for a limit is no measurement to be judged by: it counts as seen by all members,
+    # and its variance, which says how little the limit tells, is not that of a measurement.
     seen = seen | ~exact[:, j]
-    return calibrated_ensemble(of, values, y[:, j], seen, j, noise, process.theta.lengthscale)
+    length = process.theta.lengthscale
+    ensemble = calibrated_ensemble(of, values, y[:, j], seen, j, noise, length)
+    return replace(ensemble, noise=process.noise)
 
 
 def _patent(

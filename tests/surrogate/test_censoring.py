@@ -169,6 +169,16 @@ def test_limits_do_not_judge_the_experts(pretrained, lines):
     assert (surrogate.weights >= 1 / (5 + len(surrogate.experts)) - 1e-9).all()
 
 
+def test_limits_that_are_no_surprise_do_not_count_as_noise(pretrained, lines):
+    censored = np.zeros_like(lines.own_y, dtype=int)
+    censored[20:] = -1
+    above = lines.own_y.max(axis=0) + lines.own_y.std(axis=0)
+    limited = fit(pretrained, lines.own_x, np.where(censored < 0, above, lines.own_y),
+                  censored=censored)  # fmt: skip
+    measured = fit(pretrained, lines.own_x[:20], lines.own_y[:20])
+    assert (limited.noise < 3.0 * measured.noise).all()
+
+
 def test_the_patent_leaves_limits_out(plain, lines):
     censored = np.zeros_like(lines.own_y, dtype=int)
     censored[10:] = 1
