@@ -53,12 +53,13 @@ def trust_of(
     """Return the record of one response in the frame that `Surrogate.trust` describes.
 
     `response` is its place among the experts of the surrogate, `weights` each expert's share of
-    its mixture, `y` (rows,) its measured values in standardised units.
+    its mixture, `y` (n,) the own rows' standardised values with NaN = missing.
     """
     own = {name: each[response] for name, each in experts.items()}
     # Of a subset of the outputs, the experts still know which response is theirs.
     original = next(iter(own.values())).response
     known = pretrained is not None and bool(pretrained.known[original])
+    rows = int((~torch.isnan(y)).sum())
     scale = _scale(own, plan) if known else _Scale(math.nan, math.nan, math.nan)
     share = sum(weights[name] for name, each in own.items() if pretrained and uses_history(each))
     cut = math.nan if plan is None else _cut(own, weights, plan)
@@ -69,9 +70,7 @@ def trust_of(
     record["history_share"] = share
     record |= {f"score_{name}": score for name, score in _scores(own, y).items()}
     record |= {f"weight_{name}": weights[name] for name in own}
-    said = (
-        [LACKING if pretrained else NO_HISTORY] if not known else [_followed(scale, share, len(y))]
-    )
+    said = [LACKING if pretrained else NO_HISTORY] if not known else [_followed(scale, share, rows)]
     if math.isfinite(cut):
         said.append(
             "With this plate the uncertainty over the space is expected to "

@@ -145,6 +145,16 @@ def processes():
     )  # fmt: skip
 
 
+def test_processes_that_keep_some_of_many_rows_are_scored_on_those(monkeypatch):
+    monkeypatch.setattr("labloop.surrogate.gp.MAX_ANCHORS", 12)
+    x = torch.rand(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    points = Points(x, *[x.new_zeros(40, 0)] * (len(fields(Points)) - 1))
+    y = torch.where(torch.arange(40) < 20, torch.nan, x[:, 0])
+    process = fit_process(OWN_ROWS, points, y, torch.full_like(y, math.nan), 0)
+    record = trust_of(0, {"own_rows": [process]}, {"own_rows": 1.0}, y, None, None)
+    assert math.isfinite(record["score_own_rows"])
+
+
 @pytest.mark.parametrize(
     ("b", "share", "said"),
     [
