@@ -39,13 +39,14 @@ def squared_distance(a: Tensor, b: Tensor) -> Tensor:
     """Return ‖aᵢ − bⱼ‖² for (…, n, d) and (…, k, d) by one matrix product: (…, n, k)."""
     left = a.square().sum(-1, keepdim=True)
     right = b.square().sum(-1, keepdim=True).mT
-    return (left + right - 2.0 * a @ b.mT).clamp_min(1e-15)
+    return (a @ (-2.0 * b).mT).add_(left).add_(right).clamp_min_(1e-15)
 
 
 def matern(a: Tensor, b: Tensor) -> Tensor:
     """Return the unit Matérn-5/2 kernel of points already divided by their lengthscales."""
-    s = SQRT5 * squared_distance(a, b).sqrt()
-    return (1.0 + s + s * s / 3.0) * torch.exp(-s)
+    square = squared_distance(SQRT5 * a, SQRT5 * b)
+    s = square.sqrt()
+    return torch.add(s, square, alpha=1.0 / 3.0).add_(1.0).mul_(torch.exp(-s))
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,11 @@ def covariance(
     if shape.matern:
         total = total + theta.signal * matern(a.x / theta.lengthscale, b.x / theta.lengthscale)
     if shape.linear:
-        total = total + theta.linear * (a.phi @ b.phi.mT if gram is None else gram)
+        products = a.phi @ b.phi.mT if gram is None else gram
+        total = torch.addcmul(total, products, theta.linear)
     if shape.history:
         left, right = a.prior[..., response, None], b.prior[..., response, None]
-        total = total + TRUST_VARIANCE * (left @ right.mT)
+        total = torch.addcmul(total, left, right.mT, value=TRUST_VARIANCE)
     return total
 
 
