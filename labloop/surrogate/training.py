@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from labloop.surrogate.network import Kind, Network, initial_network
+from labloop.surrogate.network import Kind, Network, basis, initial_network
 from labloop.surrogate.threads import one_thread
 
 # A history of tens of thousands of rows is learned in fewer passes, not in hours.
@@ -96,13 +96,15 @@ def train(
     )
     weights = {name: w.requires_grad_() for name, w in start.tensors().items()}
     net = start.having(weights)
-    # NumPy-like flat rows let one gather serve inputs shared by all nets and inputs by group.
+    # One table, flat over the groups: a gather a step serves inputs shared by all nets and inputs
+    # by group, and the basis is computed once, not at every step.
     groups = 1 if x.dim() == 2 else x.shape[0]
     offset = (torch.arange(nets) // (nets // groups) * x.shape[-2]).unsqueeze(1)
-    flat_x, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
-    sides = None
+    parts = [basis(x) if recipe.kind == "residual" else x, y]
     if censored is not None and bool(censored.any()):
-        sides = censored.to(y).reshape(flat_y.shape)
+        parts.append(censored.to(y))
+    widths = [part.shape[-1] for part in parts]
+    table = torch.cat(parts, dim=-1).reshape(-1, sum(widths))
     optimizer = torch.optim.AdamW(
         list(weights.values()), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True
     )
@@ -115,8 +117,11 @@ def train(
         with one_thread():
             for rows in _batches(draws + offset, recipe.batch, generator):
                 optimizer.zero_grad(set_to_none=True)
-                beyond = None if sides is None else sides[rows]
-                masked_loss(net(flat_x[rows]), flat_y[rows], beyond).backward()
+                # index_select takes a quarter of the time of table[rows].
+                taken = table.index_select(0, rows.reshape(-1)).view(*rows.shape, -1)
+                inputs, *wanted = taken.split(widths, dim=-1)
+                first = torch.baddbmm(net.enter_bias, inputs, net.enter)
+                masked_loss(net.respond(net.finish(net.advance(first))), *wanted).backward()
                 optimizer.step()
                 schedule.step()
         progress(epoch + 1, epochs)

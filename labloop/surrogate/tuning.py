@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from labloop.surrogate.kernels import TRUST_VARIANCE
 from labloop.surrogate.network import Network
-from labloop.surrogate.training import Progress, masked_loss, silent
+from labloop.surrogate.training import MOST_STEPS, Progress, masked_loss, silent
 
 
 def frozen_layers(rows: int, layers: int) -> int:
@@ -25,7 +25,10 @@ def frozen_layers(rows: int, layers: int) -> int:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Rates and epochs of the two stages; `pull` is the L2-SP weight (Li et al. 2018, ICML)."""
+    """Rates and epochs of the two stages; `pull` is the L2-SP weight (Li et al. 2018, ICML).
+
+    Where the epochs would take more than `most_steps` there are fewer, in proportion.
+    """
 
     head_rate: float = 1e-3
     head_epochs: int = 20
@@ -34,11 +37,23 @@ class Schedule:
     batch: int = 32
     pull: float = 0.05
     stepwise: bool = True
+    most_steps: int = 4000
+
+    def fitted(self, batches: int) -> Schedule:
+        """Return the schedule for epochs of so many batches; a stage keeps one at least."""
+        steps = batches * (self.head_epochs + self.deep_epochs)
+        if steps <= self.most_steps:
+            return self
+        head, deep = (
+            max(min(1, epochs), epochs * self.most_steps // steps)
+            for epochs in (self.head_epochs, self.deep_epochs)
+        )
+        return replace(self, head_epochs=head, deep_epochs=deep)
 
 
 STAGED = Schedule()
 # The patent's stages: output layer at 1e-4 for 20 epochs, then the last layers at 1e-5 for 30.
-PATENT = Schedule(1e-4, 20, 1e-5, 30, batch=32, pull=0.0, stepwise=False)
+PATENT = Schedule(1e-4, 20, 1e-5, 30, batch=32, pull=0.0, stepwise=False, most_steps=MOST_STEPS)
 
 
 def level_and_gain(predicted: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,6 +146,10 @@ def _tail(network: Network, x: Tensor, y: Tensor, first: int, schedule: Schedule
     return _Tail(network.having(weights), weights, base, entered, features, y, schedule, span)
 
 
+def _batches(draws: Tensor, schedule: Schedule) -> int:
+    return max(1, -(-draws.shape[1] // schedule.batch))
+
+
 def _run_stage(
     tail: _Tail, draws: Tensor, epochs: range, generator: torch.Generator, progress: Progress, *,
     deep: bool,
@@ -140,7 +159,7 @@ def _run_stage(
     names = list(tail.weights) if deep else ["head", "head_bias"]
     rate = schedule.deep_rate if deep else schedule.head_rate
     optimizer = torch.optim.Adam([tail.weights[name] for name in names], lr=rate, fused=True)
-    batches = max(1, -(-draws.shape[1] // schedule.batch))
+    batches = _batches(draws, schedule)
     for epoch in epochs:
         order = torch.argsort(torch.rand(draws.shape, generator=generator), dim=1)
         released = tail.depth
@@ -175,6 +194,7 @@ def fine_tune(
     pretrained value.
     """
     generator = torch.Generator().manual_seed(seed)
+    schedule = schedule.fitted(_batches(draws, schedule))
     # Hidden layers before this one stay frozen.
     first = max(0, min(frozen - 1, network.hidden.shape[1]))
     tail = _tail(network, x, y, first, schedule)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -86,3 +88,28 @@ def test_progress_covers_both_stages():
     fine_tune(network(), x, y, draws, frozen=4, progress=lambda d, t: seen.append((d, t)))
     total = STAGED.head_epochs + STAGED.deep_epochs
     assert seen == [(done, total) for done in range(1, total + 1)]
+
+
+def test_many_rows_are_learned_in_fewer_epochs_of_both_stages():
+    seen = []
+    schedule = replace(STAGED, most_steps=8)
+    x, y, draws = rows(64)
+    fine_tune(
+        network(),
+        x,
+        y,
+        draws,
+        frozen=4,
+        schedule=schedule,
+        progress=lambda *done: seen.append(done),
+    )
+    assert seen == [(done, 4) for done in range(1, 5)]
+
+
+@given(st.integers(1, 10_000), st.sampled_from([STAGED, PATENT]))
+def test_epochs_are_cut_only_where_they_would_take_too_many_steps(batches, schedule):
+    cut = schedule.fitted(batches)
+    epochs = schedule.head_epochs + schedule.deep_epochs
+    assert (cut == schedule) == (batches * epochs <= schedule.most_steps)
+    fewest, left = min(cut.head_epochs, cut.deep_epochs), cut.head_epochs + cut.deep_epochs
+    assert fewest == 1 or (fewest > 1 and batches * left <= schedule.most_steps)
