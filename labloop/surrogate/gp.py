@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from labloop.surrogate.kernels import (
     LEVEL_VARIANCE,
@@ -23,9 +25,9 @@ from labloop.surrogate.kernels import (
     Shape,
     covariance,
     log_prior,
-    matern,
     noise_of,
     read_logs,
+    squared_distance,
     start_of,
 )
 from labloop.surrogate.points import Points
@@ -45,6 +47,34 @@ def factor(matrix: Tensor) -> Tensor:
     return torch.linalg.cholesky(matrix + size.unsqueeze(-1) * eye)
 
 
+class _Matern(torch.autograd.Function):
+    """The unit Matérn-5/2 kernel among rows `x` (n, d), with its gradient by `lengthscale` (d,).
+
+    Its slope by the squared distance is known in closed form, −5/6 (1 + s) e⁻ˢ with s = √5 r, and
+    one product with it gives all lengthscales': less than half the time of autograd's.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, lengthscale: Tensor) -> Tensor:
+        """Return the kernel (n, n)."""
+        scaled = x / lengthscale
+        s = squared_distance(scaled, scaled).mul_(5.0).sqrt_()
+        decay = torch.exp(-s)
+        slope = (1.0 + s).mul_(decay)
+        ctx.save_for_backward(scaled, lengthscale, slope)
+        return s.square_().div_(3.0).mul_(decay).add_(slope)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+        """Return the gradient by the lengthscales."""
+        scaled, lengthscale, slope = ctx.saved_tensors
+        by_square = gradients[0] * slope
+        # Σᵢⱼ gᵢⱼ (xᵢ − xⱼ)² without the n × n × d differences
+        apart = (by_square.sum(0) + by_square.sum(1)) @ scaled.square()
+        apart -= 2.0 * (scaled * (by_square @ scaled)).sum(0)
+        return None, 5.0 / 3.0 * apart / lengthscale
+
+
 def _fit(
     shape: Shape, points: Points, y: Tensor, known: Tensor, response: int, prior_mean: Tensor
 ) -> Hyperparameters:
@@ -62,8 +92,7 @@ def _fit(
         theta = read_logs(leaf)
         total = fixed.expand(len(y), len(y))
         if shape.matern:
-            scaled = points.x / theta.lengthscale
-            total = total + theta.signal * matern(scaled, scaled)
+            total = total + theta.signal * _Matern.apply(points.x, theta.lengthscale)
         if gram is not None:
             total = total + theta.linear * gram
         total = total + torch.diag(noise_of(theta, known))

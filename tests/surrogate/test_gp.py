@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 
-from labloop.surrogate.gp import fit_process
+from labloop.surrogate.gp import _Matern, fit_process
 from labloop.surrogate.kernels import (
     OUTPUT_LAYER,
     OWN_ROWS,
     RESIDUAL_GP,
     TRUST_VARIANCE,
     covariance,
+    matern,
     noise_of,
 )
 from labloop.surrogate.points import Points
@@ -140,3 +141,12 @@ def test_rows_that_stand_for_limits_teach_but_are_neither_scored_nor_counted_as_
     assert float(gp.noise) == pytest.approx(0.01 + float(gp.theta.excess))
     assert torch.equal(torch.isnan(gp.left_out_mean), ~measured)
     assert len(gp.weights) == 12
+
+
+def test_the_kernel_that_is_fitted_is_the_one_that_predicts_and_its_gradient_is_right():
+    x = points(12).x
+    x = torch.cat([x, x[:1]])  # a copy: no distance, where a root has no slope
+    lengthscale = torch.tensor([0.3, 1.0, 4.0], dtype=torch.float64, requires_grad=True)
+    fitted = _Matern.apply(x, lengthscale)
+    assert torch.allclose(fitted, matern(x / lengthscale, x / lengthscale), atol=1e-12)
+    assert torch.autograd.gradcheck(lambda leaf: _Matern.apply(x, leaf), (lengthscale,))
