@@ -108,10 +108,8 @@ class Ensemble:
 
     def marginal(self, points: Points) -> tuple[Tensor, Tensor]:
         """Return mean and variance (n,)."""
-        variance, mean = torch.var_mean(self.members(points), -1)
-        # of a single member the spread is unknown, not NaN
-        variance = variance.nan_to_num()
-        return mean, self.inflation * variance + self.discrepancy + self.level
+        mean, deviations = self.spread(points)
+        return mean, deviations.square().sum(-1) + self.discrepancy + self.level
 
     def to(self, dtype: torch.dtype) -> Ensemble:
         """Return the expert in another precision."""

@@ -31,6 +31,8 @@ from labloop.surrogate.trust import Plan, trust_of
 # Below this share of noise in the prior variance, single precision loses the posterior: its
 # variance is the small difference of numbers of the prior's size.
 SINGLE_PRECISION_NOISE = 1e-3
+# Chunks that walk through the forests' trees together, and that a thread takes at a time.
+BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class Surrogate(Model):
     ) -> Predictions:
         """Predict any number of rows (n, D) in constant memory.
 
-        Work is done in chunks that stay in the processor's cache. One chunk or less is computed
+        Work is done in chunks that nearly fit the processor's cache. One chunk or less is computed
         in double precision; more rows in single precision, unless the smallest noise of any
         Gaussian process's rows is below a thousandth of its prior variance, where single
         precision would get mean and variance wrong. `by_expert` also returns each expert's
@@ -189,24 +191,27 @@ class Surrogate(Model):
         experts = self._processes if double else self._single
 
         def predict(start: int) -> int:
-            stop = min(start + chunk, n)
+            stop = min(start + BLOCK * chunk, n)
+            rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=dtype)
+            share = self.weights[..., None]
             with torch.no_grad():
-                rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=dtype)
-                each_mean, each_variance = _marginals(experts, self._describe(rows))
-            share = self.weights[:, None, :]
-            centre = (share * each_mean).sum(0)
-            spread = (share * (each_variance + (each_mean - centre) ** 2)).sum(0)
-            mean[start:stop] = centre * self.scale + self.level
-            variance[start:stop] = spread * self.scale**2
-            if means is not None and variances is not None:
-                means[:, start:stop] = each_mean * self.scale + self.level
-                variances[:, start:stop] = each_variance * self.scale**2
+                for points in self._describe.stream(rows, chunk):
+                    here = slice(start, start + len(points.x))
+                    start = here.stop
+                    each_mean, each_variance = _marginals(experts, points)
+                    centre = (share * each_mean).sum(0)
+                    spread = (share * (each_variance + (each_mean - centre) ** 2)).sum(0)
+                    mean[here] = centre.T * self.scale + self.level
+                    variance[here] = spread.T * self.scale**2
+                    if means is not None and variances is not None:
+                        means[:, here] = each_mean.swapaxes(1, 2) * self.scale + self.level
+                        variances[:, here] = each_variance.swapaxes(1, 2) * self.scale**2
             return stop
 
-        # One chunk a thread: threads inside each small product would wait for one another.
+        # One block a thread: threads inside each small product would wait for one another.
         workers = torch.get_num_threads()
         with one_thread(), ThreadPoolExecutor(workers) as pool:
-            for stop in pool.map(predict, range(0, n, chunk)):
+            for stop in pool.map(predict, range(0, n, BLOCK * chunk)):
                 progress(stop, n)
         return Predictions(mean, variance, means, variances)
 
@@ -283,7 +288,7 @@ class Surrogate(Model):
 
 
 def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array, Array]:
-    """Return every expert's standardised mean and variance: (K, n, m) each."""
+    """Return every expert's standardised mean and variance: (K, m, n) each."""
     grams: dict[bytes, Tensor] = {}
 
     def marginal(expert: Expert) -> Tensor:
@@ -294,7 +299,6 @@ def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array,
             return torch.stack(expert.marginal(points, grams[expert.rows]))
         return torch.stack(expert.marginal(points))
 
-    each = [torch.stack([marginal(e) for e in row], -1) for row in experts.values()]
-    stacked = torch.stack(each)
-    both = stacked.double().numpy()
-    return both[:, 0], both[:, 1]
+    each = [torch.stack([marginal(e) for e in row]) for row in experts.values()]
+    both = torch.stack(each).double().numpy()
+    return both[:, :, 0], both[:, :, 1]

@@ -30,6 +30,15 @@ def basis(x: Tensor) -> Tensor:
     return torch.cat([x, torch.sqrt(x.clamp_min(0.0) + 1e-6), (x - 0.5) ** 2], dim=-1)
 
 
+def _layer_norm(h: Tensor) -> Tensor:
+    """Return (…, w) with mean 0 and variance 1 along the last dimension."""
+    if h.requires_grad:
+        return functional.layer_norm(h, h.shape[-1:])
+    # Of rows as narrow as these, torch's own takes twice as long, while its gradient takes half.
+    apart = h - h.mean(-1, keepdim=True)
+    return apart.mul_(apart.square().mean(-1, keepdim=True).add_(1e-5).rsqrt_())
+
+
 @dataclass(frozen=True)
 class Network:
     """Weights of an ensemble: plain tensors with the member dimension M first.
@@ -82,20 +91,14 @@ class Network:
         stack = zip(self.hidden.unbind(1), self.hidden_bias.unbind(1), strict=True)
         for weight, bias in list(stack)[start:stop]:
             if self.kind == "residual":
-                h = h + torch.baddbmm(
-                    bias, functional.silu(functional.layer_norm(h, h.shape[-1:])), weight
-                )
+                h = h + torch.baddbmm(bias, functional.silu(_layer_norm(h)), weight)
             else:
                 h = torch.baddbmm(bias, functional.relu(h), weight)
         return h
 
     def finish(self, h: Tensor) -> Tensor:
         """Return the features that the head sees: (M, n, w) → (M, n, w)."""
-        return (
-            functional.layer_norm(h, h.shape[-1:])
-            if self.kind == "residual"
-            else functional.relu(h)
-        )
+        return _layer_norm(h) if self.kind == "residual" else functional.relu(h)
 
     def features(self, x: Tensor) -> Tensor:
         """Return the inputs of the head: (n, d) or (M, n, d) → (M, n, w)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +28,9 @@ class Points:
     `x` (…, n, d) columns that vary; `phi` (…, n, p) the frozen features of all members and the
     basis, scaled so that a row's square length is about 1; `prior` (…, n, m) the history's
     standardised prediction of each response; `tuned` (…, n, M, m) each fine-tuned member's;
-    `trees` (…, n, T, m) each tree's. Without history `phi` has p = 0, `prior` is 0 and `tuned`
-    has M = 0; where there is no forest, T = 0.
+    `trees` (…, n, T, m) each tree's, or, where they are streamed, two values of the same mean
+    and variance. Without history `phi` has p = 0, `prior` is 0 and `tuned` has M = 0; where there
+    is no forest, T = 0.
     """
 
     x: Tensor
@@ -64,19 +66,43 @@ class Describer:
     def __call__(self, X: Tensor) -> Points:
         """Describe rows: (…, n, D) → points with the same leading dimensions."""
         X = X.clamp(-FARTHEST, FARTHEST)
+        source = self._source_trees(X)
+        points = self._without_trees(X, torch.as_tensor(source.mean(1), dtype=X.dtype))
+        return replace(points, trees=self._trees(points.x, points.prior, source))
+
+    def stream(self, X: Tensor, chunk: int) -> Iterator[Points]:
+        """Describe `chunk` rows at a time of (n, D), but walk through the trees with all of them.
+
+        Of the trees only mean and variance are kept, as two values that have them; no gradients.
+        """
+        X = X.clamp(-FARTHEST, FARTHEST)
+        zero = np.zeros((len(X), self.responses))
+        forest = self.pretrained.forest if self.pretrained else None
+        source = (zero, zero) if forest is None else forest.moments(X.numpy())
+        means = torch.as_tensor(source[0], dtype=X.dtype).split(chunk)
+        parts = [self._without_trees(*both) for both in zip(X.split(chunk), means, strict=True)]
+        if self.grove is None:
+            yield from parts
+            return
+        prior = torch.cat([part.prior for part in parts])
+        mean, variance = self.grove.moments(X[:, self.varying].numpy(), prior.numpy(), source)
+        apart = np.sqrt(0.5 * variance)
+        pair = torch.as_tensor(np.stack([mean - apart, mean + apart], 1), dtype=X.dtype)
+        for part, trees in zip(parts, pair.split(chunk), strict=True):
+            yield replace(part, trees=trees)
+
+    def _without_trees(self, X: Tensor, source: Tensor) -> Points:
+        """Describe rows but for their trees; `source` (rows, m) the history's trees' mean."""
         x = X[..., self.varying]
         lead = X.shape[:-1]
-        source = self._source_trees(X)
+        none = X.new_zeros(*lead, 0, self.responses)
         if self.pretrained is None:
-            phi, prior = X.new_zeros(*lead, 0), X.new_zeros(*lead, self.responses)
-            tuned = X.new_zeros(*lead, 0, self.responses)
-        else:
-            phi, prior, tuned = self._nets(X, x)
-            if self.pretrained.forest is not None:
-                share = self.pretrained.blend.to(X)
-                trees = torch.as_tensor(source.mean(1), dtype=X.dtype).reshape(prior.shape)
-                prior = share * prior + (1.0 - share) * trees
-        return Points(x, phi, prior, tuned, self._trees(x, prior, source))
+            return Points(x, X.new_zeros(*lead, 0), X.new_zeros(*lead, self.responses), none, none)
+        phi, prior, tuned = self._nets(X, x)
+        if self.pretrained.forest is not None:
+            share = self.pretrained.blend.to(X)
+            prior = share * prior + (1.0 - share) * source.reshape(prior.shape)
+        return Points(x, phi, prior, tuned, none)
 
     def _source_trees(self, X: Tensor) -> Floats:
         """Return what each tree of the history says of all rows: (rows, T, m)."""
@@ -115,12 +141,11 @@ class Describer:
         assert self.pretrained is not None
         if not self.features:
             return x.new_zeros(*lead, 0)
-        standard = (features - self.pretrained.feature_mean.to(x)) / (
-            self.pretrained.feature_scale.to(x)
-        )
-        flat = standard.permute(1, 0, 2).reshape(*lead, len(standard) * standard.shape[-1])
+        flat = features.permute(1, 0, 2).reshape(*lead, len(features) * features.shape[-1])
+        both = torch.cat([flat, basis(x)], dim=-1)
         # Means and deviations of the basis over an even design on [0, 1].
-        centre = x.new_tensor([0.5, 2.0 / 3.0, 1.0 / 12.0]).repeat_interleave(x.shape[-1])
-        spread = x.new_tensor([0.2887, 0.2357, 0.0745]).repeat_interleave(x.shape[-1])
-        both = torch.cat([flat, (basis(x) - centre) / spread], dim=-1)
-        return both / math.sqrt(both.shape[-1])
+        even = x.new_tensor([[0.5, 2.0 / 3.0, 1.0 / 12.0], [0.2887, 0.2357, 0.0745]])
+        of_basis = even.repeat_interleave(x.shape[-1], 1)
+        known = torch.stack([self.pretrained.feature_mean, self.pretrained.feature_scale])
+        centre, spread = torch.cat([known.to(x).flatten(1), of_basis], 1)
+        return both.sub_(centre).div_(spread * math.sqrt(len(spread)))

@@ -111,3 +111,38 @@ def test_trees_of_the_history_stand_in_where_own_rows_are_too_few():
     values = grove.values(X, prior, source)
     assert np.array_equal(values[..., 0], forest.values(np.column_stack([X, y]))[..., 0])
     assert np.allclose(values[..., 1], 1.0 - 2.0 * source[..., 1], atol=1e-6)
+
+
+def moments_of(values):
+    values = values.astype(np.float64)
+    return values.mean(1), values.var(1, ddof=1)
+
+
+def test_moments_are_those_of_the_trees():
+    X, y = steps(60)
+    source = source_forest(X, np.column_stack([y, np.sin(5.0 * X[:, 1])]), seed=0)
+    wanted = moments_of(source.values(X))
+    assert np.allclose(source.moments(X), wanted, rtol=0, atol=1e-12)
+
+
+def test_trees_that_agree_have_no_variance():
+    X, _ = steps(60)
+    mean, variance = own_forest(X, np.full(60, 1e4), np.ones(60), seed=0).moments(X)
+    assert (mean == 1e4).all()
+    assert (variance == 0.0).all()
+
+
+@pytest.mark.parametrize("grown", [(0, 1), (0,), (1,), ()])
+def test_moments_are_those_of_the_trees_that_stand_in_too(grown):
+    X, y = steps(60)
+    prior = np.column_stack([y, X[:, 2]])
+    forests = tuple(
+        own_forest(np.column_stack([X, prior[:, j]]), np.cos(4.0 * X[:, j]), np.ones(60), seed=j)
+        if j in grown else None
+        for j in range(2)
+    )  # fmt: skip
+    grove = Grove(forests, level=np.array([0.5, -1.0]), gain=np.array([0.8, 2.0]))
+    source = source_forest(X, prior, seed=0)
+    found = grove.moments(X, prior, source.moments(X))
+    wanted = moments_of(grove.values(X, prior, source.values(X)))
+    assert np.allclose(found, wanted, rtol=0, atol=1e-5)

@@ -53,3 +53,14 @@ def test_slope_of_the_basis_is_finite_at_zero_and_below():
 def test_depth_keeps_the_size_of_an_untrained_answer(layers):
     out = network(layers=layers, members=16)(torch.rand(200, 4))
     assert 0.3 < float(out.std()) < 3.0
+
+
+def test_predictions_are_the_same_where_gradients_are_wanted():
+    generator = torch.Generator().manual_seed(0)
+    net = initial_network(
+        "residual", inputs=5, responses=2, layers=6, members=3, generator=generator
+    )
+    x = torch.rand(9, 5, generator=generator)
+    wanted = net.having({name: w.requires_grad_() for name, w in net.tensors().items()})(x)
+    with torch.no_grad():
+        assert torch.allclose(net.to(torch.float64)(x.double()).float(), wanted, atol=1e-5)
