@@ -109,8 +109,9 @@ def _staged(
     if pretrained is not None:
         tuned, frozen, draws = _tuned(pretrained, rows, y, seed, progress)
     describer = Describer(pretrained, tuned, frozen, active, Y.shape[1])
+    source = _source_trees(pretrained, X, Y.shape[1])
     with torch.no_grad():
-        grove = _grove(describer(rows), y, known, pretrained, seed)
+        grove = _grove(describer(rows), y, known, pretrained, source, seed)
     describer = Describer(pretrained, tuned, frozen, active, Y.shape[1], grove=grove)
     with torch.no_grad():
         points = describer(rows)
@@ -131,8 +132,9 @@ def _staged(
             _ensemble("tuned", points, y, known, exact, seen, process) for process in processes
         ]
     if grove is not None:
+        left_out = replace(points, trees=_left_out_trees(points.trees, source, grove, y))
         experts["forest"] = [
-            _ensemble("trees", points, y, known, exact, _seen(forest, y[:, j]), process)
+            _ensemble("trees", left_out, y, known, exact, _seen(forest, y[:, j]), process)
             for j, (forest, process) in enumerate(zip(grove.forests, processes, strict=True))
         ]
     densities = left_out_densities(experts, y)
@@ -175,10 +177,21 @@ def _tuned(
     return tuned, frozen, draws
 
 
+def _source_trees(pretrained: Pretrained | None, X: Array, responses: int) -> Tensor:
+    """Return what each tree of the history says of rows (n, D): (n, T, m), 0 without trees."""
+    if pretrained is None or pretrained.forest is None:
+        return torch.zeros(len(X), TREES, responses, dtype=torch.float64)
+    return torch.as_tensor(pretrained.forest.values(X)).double()
+
+
 def _grove(
-    points: Points, y: Tensor, known: Tensor, pretrained: Pretrained | None, seed: int
-) -> Grove | None:
-    """Grow a forest for each response, or none where there is neither history nor enough rows."""
+    points: Points, y: Tensor, known: Tensor, pretrained: Pretrained | None, source: Tensor,
+    seed: int,
+) -> Grove | None:  # fmt: skip
+    """Grow a forest for each response, or none where there is neither history nor enough rows.
+
+    `source` (n, T, m) is what the history's trees say of the rows.
+    """
     enough = (~torch.isnan(y)).sum(0) >= FEWEST_ROWS
     if pretrained is None and not bool(enough.any()):
         return None
@@ -192,8 +205,32 @@ def _grove(
         forests.append(
             own_forest(both, y[rows, j].numpy(), weights[rows, j], seed) if enough[j] else None
         )
-    level, gain = level_and_gain(points.prior, y)
+    level, gain = level_and_gain(source.mean(1), y)
     return Grove(tuple(forests), level.numpy(), gain.numpy())
+
+
+def _left_out_trees(trees: Tensor, source: Tensor, grove: Grove, y: Tensor) -> Tensor:
+    """Return `trees` (n, T, m) with the history's own put where each row's others put them.
+
+    They saw no row, but the level and gain that they stand at did.
+    """
+    trees = trees.clone()
+    for j, forest in enumerate(grove.forests):
+        if forest is None:
+            rows = torch.nonzero(~torch.isnan(y[:, j])).squeeze(1)
+            trees[rows, :, j] = refitted_without_itself(source[rows, :, j], y[rows, j])
+    return trees
+
+
+def refitted_without_itself(values: Tensor, y: Tensor) -> Tensor:
+    """Put each row's values (n, T) at the level and gain that the other rows' `y` (n,) call for.
+
+    Meant for a few rows: takes n² numbers.
+    """
+    itself = torch.eye(len(y), dtype=torch.bool)
+    others = torch.where(itself, torch.nan, y.unsqueeze(1))
+    level, gain = level_and_gain(values.mean(1, keepdim=True).expand(-1, len(y)), others)
+    return level.unsqueeze(1) + gain.unsqueeze(1) * values
 
 
 def _seen(forest: Forest | None, y: Tensor) -> Tensor:

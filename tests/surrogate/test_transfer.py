@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from labloop.errors import RefusedError
-from labloop.surrogate.transfer import fit
+from labloop.surrogate.transfer import fit, refitted_without_itself
+from labloop.surrogate.tuning import level_and_gain
 
 
 def usable(surrogate, X):
@@ -174,3 +175,20 @@ def test_progress_may_interrupt_a_fit(pretrained, lines):
 
     with pytest.raises(KeyboardInterrupt):
         fit(pretrained, lines.own_x, lines.own_y, progress=stop)
+
+
+def test_a_row_is_left_out_of_the_level_and_gain_that_predict_it():
+    generator = torch.Generator().manual_seed(1)
+    values = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+    y = torch.randn(5, generator=generator, dtype=torch.float64)
+    found = refitted_without_itself(values, y)
+    for row in range(5):
+        others = torch.arange(5) != row
+        level, gain = level_and_gain(values.mean(1)[others, None], y[others, None])
+        assert torch.allclose(found[row], level + gain * values[row])
+
+
+def test_a_single_row_hardly_tells_the_experts_apart(pretrained, lines):
+    halved = replace(pretrained, known=torch.tensor([True, False]))
+    weights = fit(halved, lines.own_x[:1], lines.own_y[:1]).weights
+    assert np.abs(weights - 0.25).max() < 0.08
