@@ -80,8 +80,10 @@ def trust_of(
 
 
 def uses_history(expert: Expert) -> bool:
-    """Say whether an expert learned anything from the history: a process with none of its terms
-    did not, every other expert stands on the pretrained networks."""
+    """Say whether an expert of a campaign with history learned anything from it.
+
+    A process with none of its terms did not; nets and trees start from its prediction.
+    """
     if isinstance(expert, GaussianProcess):
         return expert.shape.linear or expert.shape.history
     return True
