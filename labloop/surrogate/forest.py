@@ -53,6 +53,9 @@ class Forest:
         it, up to some ten thousand.
         """
         x = np.ascontiguousarray(X, dtype=np.float32)
+        # Rows that are alike take the same branches one after another, as the processor expects.
+        order = np.argsort(self.trees[0].apply(x))
+        x, place = x[order], np.argsort(order)
         total = np.zeros((len(x), self.leaves[0].shape[1]))
         square = np.zeros_like(total)
         for tree, leaves in zip(self.trees, self.leaves, strict=True):
@@ -60,7 +63,8 @@ class Forest:
             total += value
             square += value * value
         mean = total / len(self.trees)
-        return mean, np.maximum(square - total * mean, 0.0) / (len(self.trees) - 1)
+        variance = np.maximum(square - total * mean, 0.0) / (len(self.trees) - 1)
+        return mean[place], variance[place]
 
 
 @dataclass(frozen=True, eq=False)
