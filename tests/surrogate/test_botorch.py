@@ -27,6 +27,9 @@ from labloop.surrogate.transfer import fit
 BOUNDS = torch.tensor([[0.0] * 6, [1.0] * 6], dtype=torch.float64)
 SUM = ScalarizedPosteriorTransform(torch.tensor([0.3, 0.7], dtype=torch.float64), offset=1.0)
 
+# The forest's steps can end a line search; BoTorch then starts anew and says so.
+pytestmark = pytest.mark.filterwarnings("ignore:Optimization failed:RuntimeWarning")
+
 
 @pytest.fixture(scope="module")
 def surrogate(pretrained, lines):
@@ -123,8 +126,6 @@ def test_a_pending_formula_counts_as_one_of_the_batch(surrogate, lines):
     assert torch.allclose(pending, together)
 
 
-# The forest's steps can end a line search; BoTorch then starts anew and says so.
-@pytest.mark.filterwarnings("ignore:Optimization failed:RuntimeWarning")
 def test_discrete_and_mixed_optimisers_stay_on_what_is_allowed(single, lines):
     value = qLogNoisyExpectedImprovement(single, torch.as_tensor(lines.own_x), sampler=sampler())
     choices = rows(20)
