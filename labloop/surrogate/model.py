@@ -282,9 +282,7 @@ class Surrogate(Model):
     def _trust_of(self, response: int, plan: Plan | None) -> dict[str, float | str]:
         y = torch.as_tensor(self._standard[:, response])
         weights = dict(zip(self.experts, self.weights[:, response].tolist(), strict=True))
-        return trust_of(
-            response, self._processes, weights, y[~torch.isnan(y)], self._describe.pretrained, plan
-        )
+        return trust_of(response, self._processes, weights, y, self._describe.pretrained, plan)
 
 
 def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array, Array]:
