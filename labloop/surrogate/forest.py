@@ -24,6 +24,7 @@ Floats = NDArray[np.float32]
 
 TREES = 64
 FEWEST_ROWS = 8  # from which a forest of own rows is grown
+FOREST_ROWS = 3000  # of the history, at most, from which its forest is grown
 SOURCE_SHARE = 0.4  # of the components, tried at each branching of a source's tree
 
 

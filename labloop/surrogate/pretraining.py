@@ -1,10 +1,9 @@
-"""Pretraining on every source together, and the stored form of what was learned."""
+"""Pretraining on every source together."""
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labloop.errors import RefusedError
-from labloop.surrogate.forest import Forest, blend_share, left_out_mean, source_forest
+from labloop.surrogate.forest import (
+    FOREST_ROWS,
+    Forest,
+    blend_share,
+    left_out_mean,
+    source_forest,
+)
 from labloop.surrogate.gp import thin
-from labloop.surrogate.network import WEIGHTS, Network
+from labloop.surrogate.network import Network
 from labloop.surrogate.scaling import (
     Array,
     checked_censoring,
@@ -27,12 +32,10 @@ from labloop.surrogate.scaling import (
     standardised,
 )
 from labloop.surrogate.selection import select_components
+from labloop.surrogate.storing import packed, unpacked
 from labloop.surrogate.training import RESIDUAL, Progress, Recipe, bootstrap, silent, train
 
-FORMAT = 3
-MAX_LAYERS = 64
 FEATURE_ROWS = 20_000
-FOREST_ROWS = 3000
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,10 @@ class Pretrained:
         return ((X - low) / (high - low))[..., self.columns]
 
     def predict(self, X: Array) -> tuple[Array, Array]:
-        """Return the untuned ensemble's mean and standard deviation over members: (n, m) each.
+        """Return the untuned nets' mean and standard deviation over members: (n, m) each.
 
-        Units of Y at the sources' pooled level and scale; a ranking more than a prediction.
+        The nets alone, without the forest. Units of Y at the sources' pooled level and scale; a
+        ranking more than a prediction.
         """
         with torch.no_grad():
             z = self.network(self.scaled(torch.as_tensor(X, dtype=torch.float32))).double()
@@ -106,21 +110,7 @@ class Pretrained:
 
     def to_blob(self) -> tuple[bytes, dict[str, Any]]:
         """Return safetensors bytes and JSON-able settings that `from_blob` reads back."""
-        from safetensors.torch import save
-
-        tensors = {f"network.{name}": w for name, w in self.network.tensors().items()}
-        tensors |= {name: getattr(self, name) for name in _TENSORS}
-        settings = {
-            "format": FORMAT,
-            "kind": self.network.kind,
-            "rows": self.rows,
-            "sources": self.sources,
-            "recipe": asdict(self.recipe),
-            "feature_share": self.feature_share,
-            "seed": self.seed,
-            "ranking": [dict(record) for record in self.ranking_records],
-        }
-        return save({name: w.contiguous() for name, w in tensors.items()}), settings
+        return packed(self)
 
     @classmethod
     def from_blob(cls, blob: bytes, settings: dict[str, Any]) -> Pretrained:
@@ -129,91 +119,7 @@ class Pretrained:
         Raises RefusedError for anything else: nothing in the blob is ever executed, and shapes,
         types and values are checked before use.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
-        try:
-            if settings["format"] != FORMAT:
-                raise _unusable(
-                    f"its format is {settings['format']!r}, this labloop reads {FORMAT}"
-                )
-            tensors = load(blob)
-            _check(tensors)
-            recipe = Recipe(**settings["recipe"])
-            if settings["kind"] != recipe.kind or recipe.kind not in ("residual", "plain"):
-                raise _unusable(f"its kind of net is {settings['kind']!r}")
-            network = Network(recipe.kind, **{name: tensors[f"network.{name}"] for name in WEIGHTS})
-            records = tuple(dict(record) for record in json.loads(json.dumps(settings["ranking"])))
-            taught = tensors["taught_x"].numpy(), tensors["taught_z"].numpy()
-            return cls(
-                network,
-                **{name: tensors[name] for name in _TENSORS},
-                forest=source_forest(*taught, int(settings["seed"])) if len(taught[0]) else None,
-                rows=int(settings["rows"]),
-                sources=int(settings["sources"]),
-                recipe=recipe,
-                feature_share=float(settings["feature_share"]),
-                seed=int(settings["seed"]),
-                ranking_records=records,
-            )
-        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise _unusable(f"{type(problem).__name__}: {problem}") from problem
-
-
-_TENSORS = (
-    "columns", "low", "high", "level", "scale", "known", "feature_mean", "feature_scale",
-    "taught_x", "taught_z", "blend",
-)  # fmt: skip
-
-
-def _unusable(why: str) -> RefusedError:
-    return RefusedError(f"The stored network cannot be used ({why}); pretrain again to replace it.")
-
-
-def _check(tensors: dict[str, Tensor]) -> None:
-    """Refuse tensors whose names, types, shapes or values do not fit one another."""
-    expected = {*(f"network.{name}" for name in WEIGHTS), *_TENSORS}
-    if set(tensors) != expected:
-        raise _unusable(f"its tensors are {sorted(set(tensors) ^ expected)[:3]} off")
-    members, blocks = tensors["network.hidden"].shape[:2]
-    entering, width = tensors["network.enter"].shape[1:]
-    responses, inputs = tensors["level"].shape[0], tensors["low"].shape[0]
-    shapes = {
-        "network.enter": (members, entering, width),
-        "network.enter_bias": (members, 1, width),
-        "network.hidden": (members, blocks, width, width),
-        "network.hidden_bias": (members, blocks, 1, width),
-        "network.head": (members, width, responses),
-        "network.head_bias": (members, 1, responses),
-        "feature_mean": (members, 1, width),
-        "feature_scale": (members, 1, width),
-        "low": (inputs,),
-        "high": (inputs,),
-        "taught_x": (len(tensors["taught_x"]), inputs),
-        "taught_z": (len(tensors["taught_x"]), responses),
-        "blend": (responses,),
-        **dict.fromkeys(("level", "scale", "known"), (responses,)),
-    }
-    for name, shape in shapes.items():
-        if tuple(tensors[name].shape) != shape:
-            raise _unusable(f"{name} has shape {tuple(tensors[name].shape)} instead of {shape}")
-    types = {"columns": torch.int64, "known": torch.bool}
-    for name, tensor in tensors.items():
-        short = name.startswith(("network.", "feature_", "taught_"))
-        single = torch.float32 if short else torch.float64
-        if tensor.dtype != types.get(name, single):
-            raise _unusable(f"{name} has type {tensor.dtype}")
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise _unusable(f"{name} holds values that are not finite")
-    columns = tensors["columns"]
-    if columns.dim() != 1 or entering not in (len(columns), 3 * len(columns)):
-        raise _unusable("its columns do not fit its first layer")
-    if len(columns) and not bool(((columns >= 0) & (columns < inputs)).all()):
-        raise _unusable("its columns point outside the inputs")
-    if blocks + 2 > MAX_LAYERS or bool((tensors["high"] <= tensors["low"]).any()):
-        raise _unusable("its settings are out of range")
-    if bool((tensors["scale"] <= 0).any()) or bool((tensors["feature_scale"] <= 0).any()):
-        raise _unusable("a scale is not positive")
+        return cls(**unpacked(blob, settings))
 
 
 def pretrain(
@@ -250,29 +156,26 @@ def pretrain(
     )
     low, high = input_ranges(X)
     x = torch.as_tensor(((X - low) / (high - low))[:, selection.columns], dtype=torch.float32)
-    draws = bootstrap(len(X), members, torch.Generator().manual_seed(seed))
-    z = torch.as_tensor(Z, dtype=torch.float32)
-    network = train(
-        x, z, draws, recipe=recipe, layers=layers, seed=seed, censored=torch.as_tensor(sides),
-        progress=progress,
-    )  # fmt: skip
     known = torch.as_tensor(scales.present.any(axis=0))
+    draws = bootstrap(len(X), members, torch.Generator().manual_seed(seed))
+    network = train(
+        x, torch.as_tensor(Z, dtype=torch.float32), draws, recipe=recipe, layers=layers, seed=seed,
+        censored=torch.as_tensor(sides), progress=progress,
+    )  # fmt: skip
     if recipe.kind == "residual":
         # Of a response that no source has the nets know nothing, not what they were drawn with.
         # The patent's, whose spread is their whole variance, go on from there.
         network = network.having({"head": network.head * known})
-    forest, taught = None, _nothing_taught(X, Z)
-    if recipe.kind == "residual":
         forest, taught = _grow(network, x, X, Z, sides, draws, seed)
+    else:
+        forest, taught = None, _nothing_taught(X, Z)
+    ranges = {"low": low, "high": high, "level": scales.pooled_level, "scale": scales.pooled_scale}
     return Pretrained(
         network=network,
         columns=torch.as_tensor(selection.columns),
-        low=torch.as_tensor(low),
-        high=torch.as_tensor(high),
-        level=torch.as_tensor(scales.pooled_level),
-        scale=torch.as_tensor(scales.pooled_scale),
+        **{name: torch.as_tensor(each) for name, each in ranges.items()},
         known=known,
-        **_feature_moments(network, x),
+        **_feature_moments(network, x, seed),
         **taught,
         forest=forest,
         rows=len(X),
@@ -335,10 +238,11 @@ def _nothing_taught(X: Array, Z: Array) -> dict[str, Tensor]:
     }
 
 
-def _feature_moments(network: Network, x: Tensor) -> dict[str, Tensor]:
+def _feature_moments(network: Network, x: Tensor, seed: int) -> dict[str, Tensor]:
     """Return mean and scale (M, 1, w) of the features over at most FEATURE_ROWS rows."""
+    rows = thin(torch.arange(len(x)), FEATURE_ROWS, seed)
     with torch.no_grad():
-        features = network.features(x[:FEATURE_ROWS])
+        features = network.features(x[rows])
     scale = features.std(dim=1, keepdim=True, correction=0).clamp_min(1e-3)
     return {"feature_mean": features.mean(dim=1, keepdim=True), "feature_scale": scale}
 
