@@ -24,6 +24,7 @@ from labloop.surrogate.kernels import (
     Hyperparameters,
     Shape,
     covariance,
+    fixed_covariance,
     log_prior,
     noise_of,
     read_logs,
@@ -37,14 +38,17 @@ FITTING_ROWS = 600
 
 
 def factor(matrix: Tensor) -> Tensor:
-    """Return the lower Cholesky factor of (…, n, n), adding only as much jitter as it takes."""
+    """Return the lower Cholesky factors of (…, n, n), each with as little jitter as will do."""
     size = matrix.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True).detach().clamp_min(1e-12)
     eye = torch.eye(matrix.shape[-1], dtype=matrix.dtype)
-    for jitter in (1e-8, 1e-6, 1e-4, 1e-2):
-        lower, info = torch.linalg.cholesky_ex(matrix + jitter * size.unsqueeze(-1) * eye)
-        if not bool((info > 0).any()):
+    jitter = torch.full_like(size, 1e-8)
+    for more in (1e-6, 1e-4, 1e-2, 1.0):
+        lower, info = torch.linalg.cholesky_ex(matrix + (jitter * size).unsqueeze(-1) * eye)
+        failed = (info > 0).unsqueeze(-1)
+        if not bool(failed.any()):
             return lower
-    return torch.linalg.cholesky(matrix + size.unsqueeze(-1) * eye)
+        jitter = torch.where(failed, more, jitter)
+    return torch.linalg.cholesky(matrix + (jitter * size).unsqueeze(-1) * eye)
 
 
 class _Matern(torch.autograd.Function):
@@ -82,17 +86,14 @@ def _fit(
     columns = points.x.shape[-1]
     start = start_of(shape, columns)
     # What does not depend on the hyperparameters is computed once.
-    fixed = covariance(replace(shape, matern=False, linear=False), read_logs(start), points, points,
-                       response)  # fmt: skip
-    gram = points.phi @ points.phi.mT if shape.linear else None
+    fixed = fixed_covariance(shape, points, points, response)
+    gram = points.phi @ points.phi.mT if shape.history else None
     residual = y - prior_mean
 
     def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
         leaf = torch.tensor(log, dtype=torch.float64, requires_grad=True)
         theta = read_logs(leaf)
-        total = fixed.expand(len(y), len(y))
-        if shape.matern:
-            total = total + theta.signal * _Matern.apply(points.x, theta.lengthscale)
+        total = fixed + theta.signal * _Matern.apply(points.x, theta.lengthscale)
         if gram is not None:
             total = total + theta.linear * gram
         total = total + torch.diag(noise_of(theta, known))
@@ -167,11 +168,9 @@ class GaussianProcess:
         `gram` as for `covariance`, between the points and the anchors.
         """
         variance = torch.full(points.x.shape[:-1], LEVEL_VARIANCE, dtype=points.x.dtype)
-        if self.shape.matern:
-            variance += self.theta.signal.to(variance)
-        if self.shape.linear:
-            variance += self.theta.linear.to(variance) * points.phi.square().sum(-1)
+        variance += self.theta.signal.to(variance)
         if self.shape.history:
+            variance += self.theta.linear.to(variance) * points.phi.square().sum(-1)
             variance += TRUST_VARIANCE * points.prior[..., self.response] ** 2
         mean = self.mean(points)
         if len(self.weights):

@@ -18,18 +18,15 @@ SQRT5 = math.sqrt(5.0)
 class Shape:
     """Which terms a Gaussian process has.
 
-    `matern`: a Matérn-5/2 kernel of x; `linear`: a linear kernel of the frozen features and the
-    basis; `history`: the mean b·prior with b ~ N(1, ½²). The level c is always integrated over.
+    Always a Matérn-5/2 kernel of x and a level c that is integrated over; with `history` also a
+    linear kernel of the frozen features and the basis, and the mean b·prior with b ~ N(1, ½²).
     """
 
-    matern: bool
-    linear: bool
     history: bool
 
 
-OWN_ROWS = Shape(matern=True, linear=False, history=False)
-OUTPUT_LAYER = Shape(matern=False, linear=True, history=True)
-RESIDUAL_GP = Shape(matern=True, linear=True, history=True)
+OWN_ROWS = Shape(history=False)
+RESIDUAL_GP = Shape(history=True)
 
 LEVEL_VARIANCE = 4.0
 TRUST_VARIANCE = 0.25
@@ -76,16 +73,23 @@ def covariance(
 
     `gram` (…, n, k) may hold the products of their features, which all responses share.
     """
-    total = torch.full((), LEVEL_VARIANCE, dtype=a.x.dtype).expand(1, 1)
-    if shape.matern:
-        total = total + theta.signal * matern(a.x / theta.lengthscale, b.x / theta.lengthscale)
-    if shape.linear:
-        products = a.phi @ b.phi.mT if gram is None else gram
-        total = torch.addcmul(total, products, theta.linear)
+    total = LEVEL_VARIANCE + theta.signal * matern(a.x / theta.lengthscale, b.x / theta.lengthscale)
     if shape.history:
-        left, right = a.prior[..., response, None], b.prior[..., response, None]
-        total = torch.addcmul(total, left, right.mT, value=TRUST_VARIANCE)
+        products = a.phi @ b.phi.mT if gram is None else gram
+        total = _with_scale(torch.addcmul(total, products, theta.linear), a, b, response)
     return total
+
+
+def fixed_covariance(shape: Shape, a: Points, b: Points, response: int) -> Tensor:
+    """Return the terms of `covariance` that no hyperparameter changes: (…, n, k) or (1, 1)."""
+    level = torch.full((1, 1), LEVEL_VARIANCE, dtype=a.x.dtype)
+    return _with_scale(level, a, b, response) if shape.history else level
+
+
+def _with_scale(total: Tensor, a: Points, b: Points, response: int) -> Tensor:
+    """Add the covariance that comes of the unknown scale b of the history's prediction."""
+    left, right = a.prior[..., response, None], b.prior[..., response, None]
+    return torch.addcmul(total, left, right.mT, value=TRUST_VARIANCE)
 
 
 def _gamma(value: Tensor, concentration: float, rate: float) -> Tensor:
@@ -106,28 +110,25 @@ def log_prior(shape: Shape, theta: Hyperparameters, columns: int) -> Tensor:
     LogNormal(1 + ½ log d, 0.7): with their √3 the 90 % intervals covered 80 %.
     """
     total = _lognormal(theta.noise, -2.3, 1.0) + _lognormal(theta.excess, -6.0, 1.5)
-    if shape.matern and not shape.linear:
-
-        def between(low: float, high: float) -> float:
-            return float(np.interp(columns, (8, 75), (low, high)))
-
-        total = total + _gamma(theta.lengthscale, between(1.2, 2.5), between(1.1, 0.55)).sum()
-        total = total + _gamma(theta.signal, between(5.0, 3.5), between(0.5, 0.15))
-    elif shape.matern:
+    if shape.history:
         mean = 1.0 + 0.5 * math.log(max(columns, 1))
         total = total + _lognormal(theta.lengthscale, mean, 0.7).sum()
         total = total + _lognormal(theta.signal, -1.0, 0.5)
-    if shape.linear:
-        total = total + _lognormal(theta.linear, 0.0, 1.5)
-    return total
+        return total + _lognormal(theta.linear, 0.0, 1.5)
+
+    def between(low: float, high: float) -> float:
+        return float(np.interp(columns, (8, 75), (low, high)))
+
+    total = total + _gamma(theta.lengthscale, between(1.2, 2.5), between(1.1, 0.55)).sum()
+    return total + _gamma(theta.signal, between(5.0, 3.5), between(0.5, 0.15))
 
 
 def start_of(shape: Shape, columns: int) -> Tensor:
     """Return where the search begins, in logs: lengthscales, signal, linear, noise, excess."""
-    length = float(np.interp(columns, (8, 75), (0.7, 6.0)))
-    if shape.linear:
-        length = math.exp(math.sqrt(2.0)) * math.sqrt(max(columns, 1)) / 4.0
-    signal = 5.0 if not shape.linear else 0.4
+    if shape.history:
+        length, signal = math.exp(math.sqrt(2.0)) * math.sqrt(max(columns, 1)) / 4.0, 0.4
+    else:
+        length, signal = float(np.interp(columns, (8, 75), (0.7, 6.0))), 5.0
     tail = torch.tensor([signal, 1.0, 0.1, 0.005], dtype=torch.float64)
     return torch.log(torch.cat([torch.full((columns,), length, dtype=torch.float64), tail]))
 

@@ -290,7 +290,7 @@ def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array,
     grams: dict[bytes, Tensor] = {}
 
     def marginal(expert: Expert) -> Tensor:
-        if isinstance(expert, GaussianProcess) and expert.shape.linear:
+        if isinstance(expert, GaussianProcess) and expert.shape.history:
             # Responses measured in the same rows share the costliest product.
             if expert.rows not in grams:
                 grams[expert.rows] = points.phi @ expert.anchors.phi.mT

@@ -246,8 +246,8 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
     history = anchors.prior[:, process.response, None]
     level = LEVEL_VARIANCE**0.5 * normals.level
     trust = TRUST_VARIANCE**0.5 * normals.trust if shape.history else None
-    linear = theta.linear.sqrt() * normals.linear.mT if shape.linear else None
-    wavy = theta.signal.sqrt() * normals.waves.mT if shape.matern else None
+    linear = theta.linear.sqrt() * normals.linear.mT if shape.history else None
+    wavy = theta.signal.sqrt() * normals.waves.mT
     pulls = None
     if len(process.weights):
         drawn = level.expand(len(history), -1)
@@ -255,8 +255,7 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
             drawn = drawn + history * trust
         if linear is not None:
             drawn = drawn + anchors.phi @ linear
-        if wavy is not None:
-            drawn = drawn + waves(anchors.x, theta.lengthscale) @ wavy
+        drawn = drawn + waves(anchors.x, theta.lengthscale) @ wavy
         rows = torch.as_tensor(np.frombuffer(process.rows, dtype=np.int64).copy())
         drawn = drawn + _row_noise(process).sqrt().unsqueeze(-1) * normals.noise[:, rows].mT
         whitener = process.whitener
@@ -266,7 +265,7 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
             trust = trust + TRUST_VARIANCE * (history * moved).sum(0)
         if linear is not None:
             linear = linear + theta.linear * (anchors.phi.mT @ moved)
-        pulls = theta.signal * moved if shape.matern else None
+        pulls = theta.signal * moved
     return Path(process, level, trust, linear, wavy, pulls)
 
 

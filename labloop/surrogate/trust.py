@@ -12,7 +12,6 @@ from torch import Tensor
 from labloop.surrogate.experts import Expert
 from labloop.surrogate.foresight import trust_sd_after, variance_after
 from labloop.surrogate.gp import GaussianProcess
-from labloop.surrogate.kernels import RESIDUAL_GP
 from labloop.surrogate.points import Points
 from labloop.surrogate.pretraining import Pretrained
 from labloop.surrogate.stacking import left_out_densities
@@ -82,16 +81,16 @@ def trust_of(
 def uses_history(expert: Expert) -> bool:
     """Say whether an expert of a campaign with history learned anything from it.
 
-    A process with none of its terms did not; nets and trees start from its prediction.
+    A process of own rows alone did not; nets and trees start from its prediction.
     """
     if isinstance(expert, GaussianProcess):
-        return expert.shape.linear or expert.shape.history
+        return expert.shape.history
     return True
 
 
 def _scale(own: Mapping[str, Expert], plan: Plan | None) -> _Scale:
     for expert in own.values():
-        if isinstance(expert, GaussianProcess) and expert.shape == RESIDUAL_GP:
+        if isinstance(expert, GaussianProcess) and expert.shape.history:
             after = math.nan if plan is None else trust_sd_after(expert, plan.planned)
             return _Scale(*expert.trust, after)
     return _Scale(math.nan, math.nan, math.nan)

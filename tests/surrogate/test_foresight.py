@@ -9,7 +9,6 @@ import torch
 from labloop.surrogate.foresight import trust_sd_after, variance_after
 from labloop.surrogate.gp import fit_process
 from labloop.surrogate.kernels import (
-    OUTPUT_LAYER,
     OWN_ROWS,
     RESIDUAL_GP,
     TRUST_VARIANCE,
@@ -51,7 +50,7 @@ def test_the_scale_is_as_well_known_as_if_the_rows_were_measured(rows):
     assert after < process.trust[1]
 
 
-@pytest.mark.parametrize("shape", [OWN_ROWS, OUTPUT_LAYER, RESIDUAL_GP])
+@pytest.mark.parametrize("shape", [OWN_ROWS, RESIDUAL_GP])
 @pytest.mark.parametrize("rows", [0, 15])
 def test_variances_are_those_of_the_process_with_the_rows(shape, rows):
     process, train = fitted(shape, rows)

@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 
-from labloop.surrogate.gp import _Matern, fit_process
+from labloop.surrogate.gp import _Matern, factor, fit_process
 from labloop.surrogate.kernels import (
-    OUTPUT_LAYER,
     OWN_ROWS,
     RESIDUAL_GP,
     TRUST_VARIANCE,
@@ -17,7 +16,7 @@ from labloop.surrogate.kernels import (
 )
 from labloop.surrogate.points import Points
 
-SHAPES = [OWN_ROWS, OUTPUT_LAYER, RESIDUAL_GP]
+SHAPES = [OWN_ROWS, RESIDUAL_GP]
 
 
 def points(n, seed=0):
@@ -150,3 +149,13 @@ def test_the_kernel_that_is_fitted_is_the_one_that_predicts_and_its_gradient_is_
     fitted = _Matern.apply(x, lengthscale)
     assert torch.allclose(fitted, matern(x / lengthscale, x / lengthscale), atol=1e-12)
     assert torch.autograd.gradcheck(lambda leaf: _Matern.apply(x, leaf), (lengthscale,))
+
+
+def test_a_matrix_that_needs_jitter_leaves_the_others_of_its_batch_alone():
+    easy = torch.eye(3, dtype=torch.float64) + 1.0
+    hard = torch.diag(torch.tensor([1.0, 1.0, -1e-5], dtype=torch.float64))
+    together = factor(torch.stack([easy, hard]))
+    assert torch.equal(together[0], factor(easy))
+    assert torch.equal(together[1], factor(hard))
+    assert torch.allclose(together[0] @ together[0].mT, easy, atol=1e-7)
+    assert torch.allclose(together[1] @ together[1].mT, hard, atol=1e-4)
