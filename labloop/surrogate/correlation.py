@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from labloop.surrogate.experts import Expert, left_out_rows
+from labloop.surrogate.experts import Expert
 
 # Rows of independent responses that the prior is worth. On normal residuals of 3 to 200 rows it
 # loses less than estimated shrinkage does (Schäfer and Strimmer 2005) except where responses are
@@ -28,11 +28,10 @@ def left_out_residuals(
     """
     residuals = torch.full_like(y, torch.nan)
     for j in range(y.shape[1]):
-        measured = torch.nonzero(~torch.isnan(y[:, j])).squeeze(1)
         mean = torch.full((len(experts), len(y)), torch.nan, dtype=y.dtype)
         variance = torch.full_like(mean, torch.nan)
         for number, each in enumerate(experts.values()):
-            rows = left_out_rows(each[j], measured)
+            rows = each[j].rows
             mean[number, rows] = each[j].left_out_mean.to(y)
             variance[number, rows] = each[j].left_out_variance.to(y)
         known = torch.isfinite(mean) & torch.isfinite(variance)

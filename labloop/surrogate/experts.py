@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,8 +14,6 @@ from labloop.surrogate.points import Points
 # Where the priors of an ensemble's two variances have their middle; their logs have sd 1.
 INFLATION = 0.5
 DISCREPANCY = 0.3
-# Of a measurement while there is none, as the Gaussian processes start with.
-USUAL_NOISE = 0.1
 
 
 class Expert(Protocol):
@@ -33,13 +30,18 @@ class Expert(Protocol):
         ...
 
     @property
+    def rows(self) -> Tensor:
+        """Numbers of the own rows that it can leave out: (r,) whole numbers."""
+        ...
+
+    @property
     def left_out_mean(self) -> Tensor:
-        """Prediction of each measured row by what did not see it, NaN if nothing: (rows,)."""
+        """Prediction of each of these rows by what did not see it, NaN if nothing: (r,)."""
         ...
 
     @property
     def left_out_variance(self) -> Tensor:
-        """Variance of that prediction, noise included: (rows,)."""
+        """Variance of that prediction, noise included: (r,)."""
         ...
 
     def joint(self, points: Points) -> tuple[Tensor, Tensor]:
@@ -55,27 +57,14 @@ class Expert(Protocol):
         ...
 
 
-def left_out_rows(expert: Expert, measured: Tensor) -> Tensor:
-    """Return the row numbers of an expert's left-out predictions, none if it does not tell.
-
-    `measured` are the numbers of the rows that have its response.
-    """
-    count = len(expert.left_out_mean)
-    if count == len(measured):
-        return measured
-    kept = getattr(expert, "rows", None)  # a process of many rows keeps a thinning of them
-    if isinstance(kept, bytes) and count:
-        return torch.as_tensor(np.frombuffer(kept, dtype=np.int64).copy())
-    return measured[:0]
-
-
 @dataclass(frozen=True)
 class Ensemble:
     """Members' mean and covariance, made honest by the rows that each of them left out.
 
     The members are fine-tuned nets or trees (`of`). The covariance is `inflation` × the members'
     own plus `discrepancy` × a Matérn-5/2 kernel with `lengthscale` (d,), plus `level` for a level
-    that no row has fixed yet.
+    that no row has fixed yet. `rows` (r,) are the numbers of the measured rows, which
+    `left_out_mean` and `left_out_variance` (r,) predict.
     """
 
     of: Literal["tuned", "trees"]
@@ -85,6 +74,7 @@ class Ensemble:
     level: Tensor
     lengthscale: Tensor
     noise: Tensor
+    rows: Tensor
     left_out_mean: Tensor
     left_out_variance: Tensor
 
@@ -128,39 +118,41 @@ def calibrated_ensemble(
     y: Tensor,
     seen: Tensor,
     response: int,
-    noise: Tensor,
+    row_noise: Tensor,
     lengthscale: Tensor,
+    noise: Tensor,
 ) -> Ensemble:
     """Set an ensemble's spread so that it covers the errors on rows that members left out.
 
     `values` (n, M) what members say of n own rows, `y` (n,) with NaN = missing, `seen` (M, n)
-    which member learned from which row, `noise` (n,) the variance of each measurement,
-    `lengthscale` (d,) of the discrepancy. Inflation and discrepancy have the greatest density on
-    a grid in their logs, likelihood × log-normal priors. A row that every member learned from
-    has no left-out prediction: its mean is NaN.
+    which member learned from which row, `row_noise` (n,) the variance of each measurement,
+    `lengthscale` (d,) of the discrepancy, `noise` the variance of a new measurement. Inflation
+    and discrepancy have the greatest density on a grid in their logs, likelihood × log-normal
+    priors. A row that every member learned from has no left-out prediction: its mean is NaN.
     """
     out = (~seen).T.to(values.dtype)
-    votes = out.sum(1)
-    usable = ~torch.isnan(y) & (votes > 0)
-    mean = (values * out).sum(1) / votes.clamp_min(1.0)
+    count = out.sum(1)
+    usable = ~torch.isnan(y) & (count > 0)
+    mean = (values * out).sum(1) / count.clamp_min(1.0)
     spread = (values - values.mean(1, keepdim=True)).square().sum(1)
     spread = spread / max(values.shape[1] - 1, 1)
-    # A mean of few votes errs by its members' spread too; the whole ensemble's does less.
-    surplus = spread * (1.0 / votes.clamp_min(1.0) - 1.0 / max(values.shape[1], 1))
+    # A mean of few members errs by their spread too; the whole ensemble's does less.
+    surplus = spread * (1.0 / count.clamp_min(1.0) - 1.0 / max(values.shape[1], 1))
     inflation, discrepancy = _most_likely(
-        spread[usable], (surplus + noise)[usable], (y - mean)[usable].square()
+        spread[usable], (surplus + row_noise)[usable], (y - mean)[usable].square()
     )
-    variance = inflation * spread + surplus + discrepancy + noise
-    measured = ~torch.isnan(y)
+    variance = inflation * spread + surplus + discrepancy + row_noise
+    measured = torch.nonzero(~torch.isnan(y)).squeeze(1)
     return Ensemble(
         of=of,
         response=response,
         inflation=inflation,
         discrepancy=discrepancy,
-        level=torch.tensor(0.0 if bool(measured.any()) else LEVEL_VARIANCE, dtype=torch.float64),
+        level=torch.tensor(0.0 if len(measured) else LEVEL_VARIANCE, dtype=torch.float64),
         lengthscale=lengthscale,
-        noise=noise[measured].mean() if bool(measured.any()) else noise.new_tensor(USUAL_NOISE),
-        left_out_mean=torch.where(votes > 0, mean, torch.nan)[measured],
+        noise=noise,
+        rows=measured,
+        left_out_mean=torch.where(count > 0, mean, torch.nan)[measured],
         left_out_variance=variance[measured],
     )
 
@@ -184,7 +176,8 @@ def _most_likely(spread: Tensor, fixed: Tensor, squared: Tensor) -> tuple[Tensor
 def plain_ensemble(response: int, columns: int, noise: Tensor) -> Ensemble:
     """Return the patent's ensemble: mean and variance of its members and nothing else."""
     zero = torch.zeros((), dtype=torch.float64)
+    none = zero.new_zeros(0)
     return Ensemble(
         "tuned", response, torch.ones_like(zero), zero, zero,
-        torch.ones(columns, dtype=torch.float64), noise, torch.zeros(0), torch.zeros(0),
+        torch.ones(columns, dtype=torch.float64), noise, none.long(), none, none,
     )  # fmt: skip

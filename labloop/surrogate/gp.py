@@ -127,7 +127,7 @@ def _fit(
 class GaussianProcess:
     """A fitted process of one response, in standardised units.
 
-    `anchors` are its n rows, `rows` their row numbers as a key, `weights` (n,) = K⁻¹(y − mean),
+    `anchors` are its n rows, `rows` (n,) their numbers, `weights` (n,) = K⁻¹(y − mean),
     `whitener` (n, n) = L⁻¹ with K = LLᵀ. `noise` is the variance of a new measurement like its
     rows, `noise_share` the smallest noise of a row as a share of the greatest prior variance of
     a row, `trust` the mean and sd of b, `left_out_*` each row's prediction by the others.
@@ -136,7 +136,7 @@ class GaussianProcess:
     shape: Shape
     theta: Hyperparameters
     response: int
-    rows: bytes
+    rows: Tensor
     anchors: Points
     weights: Tensor
     whitener: Tensor
@@ -245,7 +245,7 @@ def fit_process(
         shape=shape,
         theta=theta,
         response=response,
-        rows=rows.numpy().tobytes(),
+        rows=rows,
         anchors=anchors,
         weights=weights,
         whitener=whitener,

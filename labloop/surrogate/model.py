@@ -52,10 +52,10 @@ class Predictions:
 class Surrogate(Model):
     """The transferred surrogate: a mixture of experts for each response, as a BoTorch model.
 
-    `experts` names the K experts; `weights` (K, m) are their shares, equal unless the guard took
-    a vote away; `rows` (m,) counts the own values of each response; `level`, `scale` (m,) are
-    the campaign's, in the units of Y; `noise` (m,) is the variance of a new measurement like the
-    own ones, in squared units of Y; `correlation` (m, m) is that of the responses in joint draws.
+    `experts` names the K experts; `weights` (K, m) are their shares, set by stacking; `rows` (m,)
+    counts the own values of each response; `level`, `scale` (m,) are the campaign's, in the units
+    of Y; `noise` (m,) is the variance of a new measurement like the own ones, in squared units of
+    Y; `correlation` (m, m) is that of the responses in joint draws.
     """
 
     def __init__(
@@ -292,9 +292,10 @@ def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array,
     def marginal(expert: Expert) -> Tensor:
         if isinstance(expert, GaussianProcess) and expert.shape.history:
             # Responses measured in the same rows share the costliest product.
-            if expert.rows not in grams:
-                grams[expert.rows] = points.phi @ expert.anchors.phi.mT
-            return torch.stack(expert.marginal(points, grams[expert.rows]))
+            rows = expert.rows.numpy().tobytes()
+            if rows not in grams:
+                grams[rows] = points.phi @ expert.anchors.phi.mT
+            return torch.stack(expert.marginal(points, grams[rows]))
         return torch.stack(expert.marginal(points))
 
     each = [torch.stack([marginal(e) for e in row]) for row in experts.values()]

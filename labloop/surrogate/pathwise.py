@@ -256,8 +256,8 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
         if linear is not None:
             drawn = drawn + anchors.phi @ linear
         drawn = drawn + waves(anchors.x, theta.lengthscale) @ wavy
-        rows = torch.as_tensor(np.frombuffer(process.rows, dtype=np.int64).copy())
-        drawn = drawn + _row_noise(process).sqrt().unsqueeze(-1) * normals.noise[:, rows].mT
+        noise = normals.noise[:, process.rows].mT
+        drawn = drawn + _row_noise(process).sqrt().unsqueeze(-1) * noise
         whitener = process.whitener
         moved = process.weights.unsqueeze(-1) - whitener.mT @ (whitener @ drawn)
         level = level + LEVEL_VARIANCE * moved.sum(0)

@@ -12,13 +12,7 @@ from torch import Tensor
 
 from labloop.errors import RefusedError
 from labloop.surrogate.censoring import pseudo_observations
-from labloop.surrogate.experts import (
-    USUAL_NOISE,
-    Ensemble,
-    Expert,
-    calibrated_ensemble,
-    plain_ensemble,
-)
+from labloop.surrogate.experts import Ensemble, Expert, calibrated_ensemble, plain_ensemble
 from labloop.surrogate.forest import FEWEST_ROWS, TREES, Forest, Grove, own_forest
 from labloop.surrogate.gp import GaussianProcess, fit_process
 from labloop.surrogate.kernels import OWN_ROWS, RESIDUAL_GP, noise_of
@@ -49,6 +43,8 @@ from labloop.surrogate.tuning import (
 
 Transfer = Literal["staged", "patent"]
 FEW_ROWS = 300
+# Of a measurement of unknown variance, as the Gaussian processes start with.
+USUAL_NOISE = 0.1
 
 
 def fit(
@@ -248,13 +244,12 @@ def _ensemble(
     """Calibrate an ensemble by what its members left out, with a process's noise and length."""
     j = process.response
     values = (points.tuned if of == "tuned" else points.trees)[..., j]
-    noise = noise_of(process.theta, known[:, j])
+    noises = noise_of(process.theta, known[:, j])
     # What stands for a limit is no measurement to be judged by: it counts as seen by all members,
     # and its variance, which says how little the limit tells, is not that of a measurement.
     seen = seen | ~exact[:, j]
     length = process.theta.lengthscale
-    ensemble = calibrated_ensemble(of, values, y[:, j], seen, j, noise, length)
-    return replace(ensemble, noise=process.noise)
+    return calibrated_ensemble(of, values, y[:, j], seen, j, noises, length, process.noise)
 
 
 def _patent(

@@ -60,7 +60,8 @@ def level_and_gain(predicted: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Fit y ≈ c + b × predicted, a response at a time: c and b (m,).
 
     `predicted` (n, m) the history's prediction, `y` (n, m) wanted values with NaN = missing.
-    b ~ N(1, ½²) and c ~ N(0, 1) against unit residuals: few rows move b little.
+    b ~ N(1, ½²) against residuals of variance 0.3, then c ~ N(0, 1) against those of variance 1:
+    few rows move b little.
     """
     present = ~torch.isnan(y)
     count = present.sum(0)
