@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labloop.surrogate.model import Predictions, Surrogate
+    from labloop.surrogate.model import Surrogate
     from labloop.surrogate.posterior import MixturePosterior
     from labloop.surrogate.pretraining import Pretrained, pretrain
+    from labloop.surrogate.streaming import Predictions
     from labloop.surrogate.transfer import fit
     from labloop.surrogate.validation import Validation, cross_validate
 
@@ -29,7 +30,7 @@ __all__ = [
 
 _HOMES = {
     "MixturePosterior": "posterior",
-    "Predictions": "model",
+    "Predictions": "streaming",
     "Pretrained": "pretraining",
     "Surrogate": "model",
     "Validation": "validation",

@@ -1,10 +1,8 @@
-"""The transferred surrogate: a mixture of experts as a BoTorch model, with a streamed fast path."""
+"""The transferred surrogate: a mixture of experts as a BoTorch model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -19,34 +17,13 @@ from torch import Tensor
 from labloop.errors import RefusedError
 from labloop.surrogate.correlation import left_out_residuals, response_correlation
 from labloop.surrogate.experts import Expert
-from labloop.surrogate.gp import GaussianProcess
 from labloop.surrogate.pathwise import FunctionDraws, draw_functions
 from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.posterior import MixturePosterior
 from labloop.surrogate.scaling import Array
-from labloop.surrogate.threads import one_thread
+from labloop.surrogate.streaming import Predictions, needs_double, stream_predictions
 from labloop.surrogate.training import Progress, silent
 from labloop.surrogate.trust import Plan, trust_of
-
-# Below this share of noise in the prior variance, single precision loses the posterior: its
-# variance is the small difference of numbers of the prior's size.
-SINGLE_PRECISION_NOISE = 1e-3
-# Chunks that walk through the forests' trees together, and that a thread takes at a time.
-BLOCK = 8
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Streamed predictions in the units of Y.
-
-    `mean`, `variance` (n, m) of the mixture, of the response itself without measurement noise;
-    `expert_mean`, `expert_variance` (K, n, m) where they were asked for, else None.
-    """
-
-    mean: Array
-    variance: Array
-    expert_mean: Array | None = None
-    expert_variance: Array | None = None
 
 
 class Surrogate(Model):
@@ -68,11 +45,7 @@ class Surrogate(Model):
         self._describe = describer
         self._processes = experts
         self._single = {name: [e.to(torch.float32) for e in each] for name, each in experts.items()}
-        shares = [
-            e.noise_share for each in experts.values() for e in each
-            if isinstance(e, GaussianProcess)
-        ]  # fmt: skip
-        self._needs_double = min(shares, default=1.0) < SINGLE_PRECISION_NOISE
+        self._needs_double = needs_double(experts)
         self._standard = y
         self.weights = weights
         noise = [[float(e.noise) for e in each] for each in experts.values()]
@@ -182,38 +155,12 @@ class Surrogate(Model):
         precision would get mean and variance wrong. `by_expert` also returns each expert's
         moments, from which expected improvement under the mixture is exact.
         """
-        n, m, k = len(X), self.num_outputs, len(self.experts)
-        means = np.empty((k, n, m)) if by_expert else None
-        variances = np.empty((k, n, m)) if by_expert else None
-        mean, variance = np.empty((n, m)), np.empty((n, m))
-        double = self._needs_double or n <= chunk
-        dtype = torch.float64 if double else torch.float32
-        experts = self._processes if double else self._single
-
-        def predict(start: int) -> int:
-            stop = min(start + BLOCK * chunk, n)
-            rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=dtype)
-            share = self.weights[..., None]
-            with torch.no_grad():
-                for points in self._describe.stream(rows, chunk):
-                    here = slice(start, start + len(points.x))
-                    start = here.stop
-                    each_mean, each_variance = _marginals(experts, points)
-                    centre = (share * each_mean).sum(0)
-                    spread = (share * (each_variance + (each_mean - centre) ** 2)).sum(0)
-                    mean[here] = centre.T * self.scale + self.level
-                    variance[here] = spread.T * self.scale**2
-                    if means is not None and variances is not None:
-                        means[:, here] = each_mean.swapaxes(1, 2) * self.scale + self.level
-                        variances[:, here] = each_variance.swapaxes(1, 2) * self.scale**2
-            return stop
-
-        # One block a thread: threads inside each small product would wait for one another.
-        workers = torch.get_num_threads()
-        with one_thread(), ThreadPoolExecutor(workers) as pool:
-            for stop in pool.map(predict, range(0, n, BLOCK * chunk)):
-                progress(stop, n)
-        return Predictions(mean, variance, means, variances)
+        double = self._needs_double or len(X) <= chunk
+        return stream_predictions(
+            self._describe, self._processes if double else self._single, self.weights, self.level,
+            self.scale, X, torch.float64 if double else torch.float32, chunk=chunk,
+            by_expert=by_expert, progress=progress,
+        )  # fmt: skip
 
     def draw(self, X: NDArray[np.floating] | Tensor, samples: int, *, seed: int = 0) -> Array:
         """Draw whole functions jointly at rows `X` (n, D): (samples, n, m) in the units of Y.
@@ -283,21 +230,3 @@ class Surrogate(Model):
         y = torch.as_tensor(self._standard[:, response])
         weights = dict(zip(self.experts, self.weights[:, response].tolist(), strict=True))
         return trust_of(response, self._processes, weights, y, self._describe.pretrained, plan)
-
-
-def _marginals(experts: dict[str, list[Expert]], points: Points) -> tuple[Array, Array]:
-    """Return every expert's standardised mean and variance: (K, m, n) each."""
-    grams: dict[bytes, Tensor] = {}
-
-    def marginal(expert: Expert) -> Tensor:
-        if isinstance(expert, GaussianProcess) and expert.shape.history:
-            # Responses measured in the same rows share the costliest product.
-            rows = expert.rows.numpy().tobytes()
-            if rows not in grams:
-                grams[rows] = points.phi @ expert.anchors.phi.mT
-            return torch.stack(expert.marginal(points, grams[rows]))
-        return torch.stack(expert.marginal(points))
-
-    each = [torch.stack([marginal(e) for e in row]) for row in experts.values()]
-    both = torch.stack(each).double().numpy()
-    return both[:, :, 0], both[:, :, 1]
