@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from labloop.errors import RefusedError
+from labloop.surrogate import pretraining
 from labloop.surrogate.pretraining import pretrain
 from labloop.surrogate.training import Recipe
 from labloop.surrogate.validation import cross_validate
@@ -61,3 +62,10 @@ def test_limits_are_learned_from_and_left_out_of_the_scores(lines):
     measured = ~np.isnan(np.where(censored == 0, lines.Y, np.nan))
     assert validation.scores["rows"].tolist() == measured.sum(axis=0).tolist()
     assert np.isfinite(validation.predicted).all()
+
+
+def test_features_of_a_long_history_are_standardised_over_all_of_it(monkeypatch):
+    monkeypatch.setattr(pretraining, "FEATURE_ROWS", 20)
+    X = np.repeat([[0.2], [0.8]], 100, axis=0)  # by source: a source's first rows say nothing
+    nets = pretrain(X, X, np.repeat([0, 1], 100), layers=3, members=2, recipe=QUICK)
+    assert (nets.feature_scale > 1e-3).any()
