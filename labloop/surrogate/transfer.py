@@ -65,9 +65,9 @@ def fit(
     variance of each observation or NaN where unknown; `censored` (n, m) 0 where measured, −1
     where only known to be below the value in `Y`, 1 where above (the patent's schedule knows
     nothing of limits and leaves such values out). `varying` (D,) marks the columns that the
-    campaign can vary (default: all). Without pretrained nets the surrogate is the Gaussian
-    process on own rows alone. `transfer="patent"` follows the patent's schedule to the letter and
-    needs nets pretrained with the recipe PLAIN to be the patent's model.
+    campaign can vary (default: all). Without pretrained nets the experts are those of the own rows
+    alone. `transfer="patent"` follows the patent's schedule to the letter and needs nets pretrained
+    with the recipe PLAIN to be the patent's model.
     Raises RefusedError where the nets do not fit the rows.
     """
     X = checked_inputs(X, "campaign")
@@ -111,17 +111,8 @@ def _staged(
     describer = Describer(pretrained, tuned, frozen, active, Y.shape[1], grove=grove)
     with torch.no_grad():
         points = describer(rows)
-    shapes = {"own_rows": OWN_ROWS}
-    if pretrained is not None:
-        shapes |= {"residual_gp": RESIDUAL_GP}
-    responses = range(Y.shape[1])
-    experts: dict[str, list[Expert]] = {name: [] for name in shapes}
-    for done, (name, shape) in enumerate(shapes.items()):
-        for j in responses:
-            process = fit_process(shape, points, y[:, j], known[:, j], j, seed, exact[:, j])
-            experts[name].append(process)
-            progress(done * len(responses) + j + 1, len(shapes) * len(responses))
-    processes = cast(list[GaussianProcess], experts[next(reversed(shapes))])
+    experts = _processes(points, y, known, exact, pretrained is not None, seed, progress)
+    processes = cast(list[GaussianProcess], list(experts.values())[-1])
     if tuned is not None:
         seen = torch.zeros(len(draws), len(X), dtype=torch.bool).scatter_(1, draws, True)
         experts["tuned"] = [
@@ -134,9 +125,25 @@ def _staged(
             for j, (forest, process) in enumerate(zip(grove.forests, processes, strict=True))
         ]
     densities = left_out_densities(experts, y)
-    weights = torch.stack([stacked_weights(densities[..., j]) for j in responses], -1)
+    weights = torch.stack([stacked_weights(each) for each in densities.unbind(-1)], -1)
     rows_measured = (~np.isnan(Y)).sum(axis=0)
     return Surrogate(describer, experts, weights.numpy(), level, scale, rows_measured, y.numpy())
+
+
+def _processes(
+    points: Points, y: Tensor, known: Tensor, exact: Tensor, history: bool, seed: int,
+    progress: Progress,
+) -> dict[str, list[Expert]]:  # fmt: skip
+    """Fit the Gaussian processes of every response, the one nearest the history last."""
+    shapes = {"own_rows": OWN_ROWS} | ({"residual_gp": RESIDUAL_GP} if history else {})
+    responses = y.shape[1]
+    experts: dict[str, list[Expert]] = {name: [] for name in shapes}
+    for done, (name, shape) in enumerate(shapes.items()):
+        for j in range(responses):
+            process = fit_process(shape, points, y[:, j], known[:, j], j, seed, exact[:, j])
+            experts[name].append(process)
+            progress(done * responses + j + 1, len(shapes) * responses)
+    return experts
 
 
 def _prior_scales(pretrained: Pretrained | None, responses: int) -> tuple[Array, Array]:
