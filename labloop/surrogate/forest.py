@@ -121,12 +121,10 @@ def source_forest(X: NDArray[np.floating], Z: NDArray[np.floating], seed: int) -
 def own_forest(X: Array, y: Array, weights: Array, seed: int) -> Forest:
     """Grow a forest of one response from own rows: `X` (n, d), `y` (n,) without gaps.
 
-    `weights` (n,) say how much each row counts.
-
-    Extremely randomised trees (Geurts, Ernst and Wehenkel 2006, Machine Learning 63:3), each on
-    its own bootstrap of the rows. On real tables they predict better than a random forest does
-    where inputs vary continuously, and as well where they are yes or no; without the bootstrap
-    they follow every row and fail on the latter.
+    `weights` (n,) say how much each row counts. Extremely randomised trees (Geurts, Ernst and
+    Wehenkel 2006, Machine Learning 63:3), each on its own bootstrap of the rows. On real tables
+    they predict better than a random forest does where inputs vary continuously, and as well
+    where they are yes or no; without the bootstrap they follow every row and fail on the latter.
     """
     from sklearn.ensemble import ExtraTreesRegressor
 

@@ -15,8 +15,10 @@ with warnings.catch_warnings():
 
 import torch
 
+from labloop.surrogate.model import Surrogate
 from labloop.surrogate.pretraining import Pretrained, pretrain
 from labloop.surrogate.training import PLAIN, Recipe
+from labloop.surrogate.transfer import fit
 
 QUICK = Recipe(epochs=6)
 
@@ -64,3 +66,13 @@ def plain(lines: Lines) -> Pretrained:
         lines.X, lines.Y, lines.source, layers=5, members=3,
         recipe=Recipe(kind=PLAIN.kind, epochs=6, rate=PLAIN.rate, weight_decay=PLAIN.weight_decay),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def surrogate(pretrained: Pretrained, lines: Lines) -> Surrogate:
+    return fit(pretrained, lines.own_x, lines.own_y)
+
+
+@pytest.fixture(scope="session")
+def candidates() -> np.ndarray:
+    return np.random.default_rng(9).random((50, 6))

@@ -32,11 +32,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Optimization failed:RuntimeWarni
 
 
 @pytest.fixture(scope="module")
-def surrogate(pretrained, lines):
-    return fit(pretrained, lines.own_x, lines.own_y)
-
-
-@pytest.fixture(scope="module")
 def single(surrogate):
     return surrogate.subset_output([0])
 

@@ -13,16 +13,6 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 from labloop.surrogate.transfer import fit
 
 
-@pytest.fixture(scope="module")
-def surrogate(pretrained, lines):
-    return fit(pretrained, lines.own_x, lines.own_y)
-
-
-@pytest.fixture(scope="module")
-def candidates():
-    return np.random.default_rng(9).random((50, 6))
-
-
 def test_draws_are_joint_seeded_and_of_the_right_size(surrogate, candidates):
     drawn = surrogate.draw(candidates, 400, seed=3)
     assert drawn.shape == (400, 50, 2)

@@ -12,11 +12,6 @@ from labloop.surrogate.transfer import fit
 
 
 @pytest.fixture(scope="module")
-def surrogate(pretrained, lines):
-    return fit(pretrained, lines.own_x, lines.own_y)
-
-
-@pytest.fixture(scope="module")
 def formulas(lines):
     return np.concatenate([np.random.default_rng(9).random((5, 6)), lines.own_x[:2]])
 

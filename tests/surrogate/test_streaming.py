@@ -7,16 +7,6 @@ import torch
 from labloop.surrogate.transfer import fit
 
 
-@pytest.fixture(scope="module")
-def surrogate(pretrained, lines):
-    return fit(pretrained, lines.own_x, lines.own_y)
-
-
-@pytest.fixture(scope="module")
-def candidates():
-    return np.random.default_rng(9).random((50, 6))
-
-
 def test_streamed_moments_are_those_of_the_posterior(surrogate, candidates):
     streamed = surrogate.mean_and_variance(candidates, chunk=7, by_expert=True)
     with torch.no_grad():

@@ -17,11 +17,6 @@ AFTER_30 = "of its prediction after 30 own rows"
 
 
 @pytest.fixture(scope="module")
-def surrogate(pretrained, lines):
-    return fit(pretrained, lines.own_x, lines.own_y)
-
-
-@pytest.fixture(scope="module")
 def planned():
     return np.random.default_rng(11).random((8, 6))
 
