@@ -85,7 +85,8 @@ def cross_validate(
     fold[used] = grouped_folds(past.X, folds, seed) if len(used) else -1
     if fold.max(initial=-1) < 1:
         raise RefusedError(
-            "Cross-validation needs at least two different formulas with a measured response."
+            "Cross-validation needs at least two different formulas with a measured response; "
+            "import more, or learn without it (`--folds 0`)."
         )
     by_fold, by_part = predict_left_out(past, fold[used], _parts(past), progress)
     exact = np.where(past.censored == 0, past.Y, np.nan)

@@ -148,5 +148,6 @@ def test_one_formula_cannot_be_validated():
     with pytest.raises(RefusedError) as caught:
         cross_validate(np.ones((3, 2)), np.ones((3, 1)), np.zeros(3, int))
     assert str(caught.value) == (
-        "Cross-validation needs at least two different formulas with a measured response."
+        "Cross-validation needs at least two different formulas with a measured response; "
+        "import more, or learn without it (`--folds 0`)."
     )
