@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from labloop.definition import ProposalSettings
-from labloop.simulate.strategies import Strategy
-from labloop.simulate.trial import SoFar, Trial
+from labloop.simulate.trial import SoFar, Strategy, Trial
 from labloop.space.levels import Floats, LevelNumbers
 
 if TYPE_CHECKING:

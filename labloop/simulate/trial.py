@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from labloop.definition import ProposalSettings, SurrogateSettings
 from labloop.proposal.goals import Goals
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
@@ -35,6 +36,7 @@ class Trial:
         pool: (p, components) level numbers of the only formulas with an answer; None for any.
         optimum: The objective's best true value; NaN where it is not known, or of several.
         logarithmic: Whether the objective is a logarithm.
+        nets: The campaign's [surrogate] settings.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Trial:
     pool: LevelNumbers | None = None
     optimum: float = float("nan")
     logarithmic: bool = False
+    nets: SurrogateSettings = field(default_factory=SurrogateSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,3 +84,6 @@ class Plate:
 
 Propose = Callable[[SoFar, int, int], Plate]
 """(what was measured so far, how many formulas, seed) → the next plate."""
+
+Strategy = Callable[[Trial, ProposalSettings, int], Propose]
+"""(trial, [proposal] settings, seed) → how to propose; learns from the history once."""
