@@ -40,5 +40,5 @@ def permuted_grid(
             columns = [of[number] for of, number in zip(levels, numbers, strict=True)]
         else:
             columns = [rng.permutation(np.resize(of, stop - start)) for of in levels]
-        rows, holds = space.mend(np.stack(columns, axis=1), rng)
+        rows, holds = space.mend(space.thinned(np.stack(columns, axis=1), rng), rng)
         yield rows[holds]

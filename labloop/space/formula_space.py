@@ -23,6 +23,7 @@ from labloop.space.levels import (
     smallest_positive,
 )
 from labloop.space.mending import mend, satisfied
+from labloop.space.scattering import thinned, tilted_cuts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,8 +109,8 @@ class FormulaSpace:
             if attempt == _TRIES_BEFORE_DOUBT and not found:
                 self._refuse_conflict()
             rows = int(np.clip(missing / yield_, _FEWEST_STARTS, max(count, _MOST_STARTS)))
-            start = self.from_unit(rng.random((rows, len(self.tables))))
-            levels, holds = self.mend(start, rng)
+            start = self.scattered(rng.random((rows, len(self.tables))))
+            levels, holds = self.mend(self.thinned(start, rng), rng)
             if holds.any():
                 found.append(levels[holds][:missing])
                 missing -= len(found[-1])
@@ -143,6 +144,28 @@ class FormulaSpace:
         """Return the levels at (n, components) places from 0 to 1 on the components' scales."""
         columns = [table.at(points[:, j]) for j, table in enumerate(self.tables)]
         return np.stack(columns, axis=1)
+
+    def scattered(self, points: Floats) -> LevelNumbers:
+        """Return the levels at (n, components) places from 0 to 1 of what totals and volume leave.
+
+        Even places meet totals and the volume on average; presence limits are left to `thinned`.
+        """
+        levels = self.from_unit(points)
+        for j, cuts in enumerate(self._cuts):
+            if cuts is not None:
+                levels[:, j] = np.searchsorted(cuts, points[:, j], side="right")
+        return levels
+
+    @cached_property
+    def _cuts(self) -> tuple[Floats | None, ...]:
+        return tilted_cuts(self.tables, self.constraints)
+
+    def thinned(self, levels: LevelNumbers, rng: np.random.Generator) -> LevelNumbers:
+        """Return formulas that keep a random choice of their components where there are too many.
+
+        Unlike mending, which takes away no more than it must, this spreads how many are present.
+        """
+        return thinned(levels, self.tables, self.constraints, rng)
 
     def nearest(self, concentrations: Floats) -> LevelNumbers:
         """Return the level numbers nearest to (n, components) concentrations."""

@@ -107,6 +107,16 @@ class LevelTable:
         return np.searchsorted(self._cuts, places, side="right").astype(np.uint16)
 
     @cached_property
+    def shares(self) -> Floats:
+        """(levels,) share of the places from 0 to 1 that each level has."""
+        return np.diff(self._cuts, prepend=0.0, append=1.0)
+
+    @cached_property
+    def places(self) -> Floats:
+        """(levels,) place from 0 to 1 of each level, the middle of its share."""
+        return np.asarray(np.append(0.0, self._cuts) + self.shares / 2)
+
+    @cached_property
     def _cuts(self) -> Floats:
         """(levels - 1,) places that part one level from the next."""
         if len(self) < 2:

@@ -2,8 +2,9 @@
 
 A formula that breaks a bound is pulled, all its components by the same share of their way, towards
 the levels that satisfy the bound most easily, and only as far as needed; what rounding leaves of an
-equality is settled by one component. Present components stay present and absent ones absent while
-that suffices, so that totals and presence limits do not undo each other.
+equality is settled by one component. A volume is saved on cheaper levels nearby, and of too many
+components those with little are left out first. Present components stay present and absent ones
+absent while that suffices, so that totals and presence limits do not undo each other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from labloop.space.budget import save
 from labloop.space.constraints import Bools, TableSum
 from labloop.space.levels import Floats, LevelNumbers, LevelTable
 from labloop.space.projection import exchange, project
@@ -42,7 +44,7 @@ def mend(
         levels: (n, components) level numbers.
         tables: The components' levels.
         sums: The constraints.
-        rng: Chooses which surplus components a presence limit removes.
+        rng: Chooses which surplus components a presence limit removes, and which it adds.
 
     Returns:
         (n, components) mended level numbers, and (n,) whether each satisfies every constraint.
@@ -78,32 +80,28 @@ def _mend_presence(
     constraint: TableSum,
     rng: np.random.Generator,
 ) -> LevelNumbers:
-    """Remove or add random components until their number lies within the bounds."""
+    """Remove components, rather those with little, or add random ones, no more than needed."""
     columns = [j for j, values in enumerate(constraint.values) if values is not None]
     present = np.stack([tables[j].present[levels[:, j]] for j in columns], axis=1)
     can_go = np.array([not tables[j].present.all() for j in columns])
     can_come = np.array([bool(tables[j].present.any()) for j in columns])
-    count = present.sum(axis=1)
-    fewest = max(constraint.lower, float((present & ~can_go).sum(axis=1).max(initial=0)))
-    most = min(constraint.upper, float(len(columns)))
-    wanted = np.where(
-        count > constraint.upper,
-        rng.integers(int(min(fewest, most)), int(most) + 1, size=len(levels)),
-        np.maximum(count, constraint.lower),
-    ).astype(int)
+    wanted = np.clip(present.sum(axis=1), constraint.lower, constraint.upper).astype(int)
+    # the largest of log place plus Gumbel noise draws without replacement in proportion to place
+    order = rng.gumbel(size=present.shape)
+    for k, j in enumerate(columns):
+        order[:, k] += np.log(tables[j].places)[levels[:, j]]
     # those that cannot go come first, so that they are never counted out
-    order = rng.random(present.shape) - 2.0 * (present & ~can_go) - 1.0 * present
-    order[~present & ~can_come] = np.inf
-    rank = order.argsort(axis=1).argsort(axis=1)
+    order[present & ~can_go] = np.inf
+    order[~present] -= 1e6
+    order[~present & ~can_come] = -np.inf
+    rank = (-order).argsort(axis=1).argsort(axis=1)
     keep = rank < wanted[:, None]
     for k, j in enumerate(columns):
-        absent_levels = np.flatnonzero(~tables[j].present)
-        present_levels = np.flatnonzero(tables[j].present)
-        if len(absent_levels):
-            levels[present[:, k] & ~keep[:, k], j] = absent_levels[0]
+        levels[present[:, k] & ~keep[:, k], j] = (~tables[j].present).argmax()
         come = ~present[:, k] & keep[:, k]
-        if len(present_levels) and come.any():
-            levels[come, j] = rng.choice(present_levels, size=int(come.sum()))
+        if come.any():
+            least = tables[j].present.argmax()
+            levels[come, j] = np.maximum(tables[j].at(rng.random(int(come.sum()))), least)
     return levels
 
 
@@ -118,7 +116,10 @@ def _mend_sum(
         wrong = np.flatnonzero(~constraint.holds(levels))
         if not len(wrong):
             break
-        rows = _pull(levels[wrong], tables, constraint, keep_presence)
+        if constraint.kind == "volume":
+            rows = save(levels[wrong], tables, constraint, keep_presence, rng)
+        else:
+            rows = _pull(levels[wrong], tables, constraint, keep_presence)
         if constraint.aim_lower == constraint.aim_upper:
             rows = _settle(rows, tables, constraint, rng)
         # a first pull that does not suffice would only pile components up at their ends
