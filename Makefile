@@ -48,7 +48,7 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[blends]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[blends,cluster]" --group dev
 	touch $(READY)
 
 $(PEERS)/.ready: benchmarks/peers/constraints.txt
