@@ -18,6 +18,7 @@ import pandas as pd
 from benchmarks.problem import Array, Problem, encoded
 from labloop.noise import observations
 
+BLEND_PARTS = ("polymer", "P3HT", "PCBM", "oIDTBR")
 BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -113,16 +114,23 @@ def rna_and_protein(first: str, second: str, seed: int) -> Problem:
 
 
 def blends(first: str, second: str, seed: int) -> Problem:
-    """Return the log degradation of blends with one polymer, from those with another.
+    """Return the log degradation of blends with one polymer, from those with another."""
+    del seed
+    name = f"blends-{first}-{second}".lower()
+    problem = of_two(name, "blends", *blend_tables(first, second))
+    return replace(problem, maximize=False, logarithmic=True, feature_share=1.0)
+
+
+def blend_tables(first: str, second: str) -> tuple[Measured, Measured]:
+    """Return the log degradation of blends, shares of their four parts, with either polymer.
 
     As in examples/blends: 65 values that are the same number in both tables, and blends without
-    the polymer, are left out of the pool.
+    the polymer, are left out of the second.
     """
-    del seed
     folder = importlib.util.find_spec("olympus")
     if folder is None or not folder.submodule_search_locations:
         raise AbsentTableError('the measured blends need `pip install "labloop[blends]"`')
-    columns = ["polymer", "P3HT", "PCBM", "oIDTBR", "degradation"]
+    columns = [*BLEND_PARTS, "degradation"]
     tables = [
         pd.read_csv(
             Path(folder.submodule_search_locations[0])
@@ -133,13 +141,11 @@ def blends(first: str, second: str, seed: int) -> Problem:
     ]  # fmt: skip
     copied = tables[0]["degradation"] == tables[1]["degradation"]
     tables[1] = tables[1][~copied & (tables[1]["polymer"] > 0)]
-    parts = [
+    earlier, later = (
         of_wells(table.assign(degradation=np.log(table["degradation"])), columns[:4], columns[4])
         for table in tables
-    ]
-    name = f"blends-{first}-{second}".lower()
-    problem = of_two(name, "blends", *parts)
-    return replace(problem, maximize=False, logarithmic=True, feature_share=1.0)
+    )
+    return earlier, later
 
 
 REAL: dict[str, Callable[[int], Problem]] = {
