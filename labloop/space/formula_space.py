@@ -103,23 +103,12 @@ class FormulaSpace:
             DefinitionError: The constraints exclude each other.
             RefusedError: They leave so little room that too few formulas were found.
         """
-        found: list[LevelNumbers] = []
-        missing, yield_ = count, 1.0
-        for attempt in range(_TRIES):
-            if attempt == _TRIES_BEFORE_DOUBT and not found:
-                self._refuse_conflict()
-            rows = int(np.clip(missing / yield_, _FEWEST_STARTS, max(count, _MOST_STARTS)))
-            start = self.scattered(rng.random((rows, len(self.tables))))
-            levels, holds = self.mend(self.thinned(start, rng), rng)
-            if holds.any():
-                found.append(levels[holds][:missing])
-                missing -= len(found[-1])
-            if not missing:
-                return np.concatenate(found)
-            yield_ = max(float(holds.mean()), 1.0 / rows)
-        if found:
+        found = self.some(count, rng)
+        if len(found) == count:
+            return found
+        if len(found):
             raise RefusedError(
-                f"Only {count - missing} of {count} formulas could be found that satisfy all "
+                f"Only {len(found)} of {count} formulas could be found that satisfy all "
                 "constraints; loosen a constraint or use a finer step."
             )
         raise DefinitionError(
@@ -127,6 +116,27 @@ class FormulaSpace:
             "constraints together; loosen one or use finer levels:",
             [constraint.text for constraint in self.constraints],
         )
+
+    def some(self, count: int, rng: np.random.Generator) -> LevelNumbers:
+        """Return (≤ count, components) random formulas that satisfy the constraints.
+
+        Raises:
+            DefinitionError: The constraints exclude each other.
+        """
+        found = [np.empty((0, len(self.tables)), dtype=np.uint16)]
+        missing, yield_ = count, 1.0
+        for attempt in range(_TRIES):
+            if attempt == _TRIES_BEFORE_DOUBT and missing == count:
+                self._refuse_conflict()
+            rows = int(np.clip(missing / yield_, _FEWEST_STARTS, max(count, _MOST_STARTS)))
+            start = self.scattered(rng.random((rows, len(self.tables))))
+            levels, holds = self.mend(self.thinned(start, rng), rng)
+            found.append(levels[holds][:missing])
+            missing -= len(found[-1])
+            if not missing:
+                break
+            yield_ = max(float(holds.mean()), 1.0 / rows)
+        return np.concatenate(found)
 
     def _refuse_conflict(self) -> None:
         """Raise DefinitionError where constraints exclude each other whatever the levels."""
