@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -261,6 +262,8 @@ def propose(
     as_json: bool,
 ) -> None:
     """Choose the formulas of the next round and lay out its plates."""
+    from labloop.campaign.prospecting import stored
+
     with _open(campaign) as opened, progress_shown() as progress:
         proposed = opened.propose(formulas, seed, candidates, dry_run=dry_run, progress=progress)
         responses = opened.definition.response_names
@@ -275,6 +278,7 @@ def propose(
                 "notes": proposed.notes,
                 "trust": records(proposed.trust),
                 "importance": records(proposed.importance.reset_index()),
+                "prospects": stored(proposed.prospects),
             }
         )
         return
@@ -401,6 +405,71 @@ def report(campaign: str, number: int | None, out: Path) -> None:
     """Write a round's report, one HTML file."""
     with _open(campaign) as opened:
         click.echo(opened.report(out, number))
+
+
+@main.command()
+@_campaign
+@click.option(
+    "--lab", required=True, metavar="LAB",
+    help="What answers: replay or emulator of your results; related, moderate or unrelated, which "
+    "are virtual.",
+)
+@click.option(
+    "--source", metavar="NAME", help="Whose results stand for the new line; all others are history."
+)
+@click.option("--strategy", multiple=True, metavar="NAME", help="Repeatable; all if left out.")
+@click.option("--rounds", default=4, show_default=True, type=click.IntRange(1, 100))
+@click.option("--formulas", type=click.IntRange(min=1), help="Distinct formulas of a round.")
+@click.option(
+    "--seeds", default=4, show_default=True, type=click.IntRange(1, 1000),
+    help="Campaigns of each strategy.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; all cores if left out.")
+@click.option("--cluster", metavar="ADDRESS", help="Dask scheduler, such as tcp://10.0.0.5:8786.")
+@click.option("--out", type=click.Path(path_type=Path), help="HTML file with figure and table.")
+@_json
+def simulate(
+    campaign: str,
+    lab: str,
+    source: str | None,
+    strategy: tuple[str, ...],
+    rounds: int,
+    formulas: int | None,
+    seeds: int,
+    jobs: int | None,
+    cluster: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Backtest strategies on your own results before a plate is spent.
+
+    Whole campaigns are run on a lab that answers from what was measured; nothing is stored.
+    """  # fmt: skip
+    with _open(campaign) as opened, progress_shown() as progress:
+        simulation = opened.simulate(
+            lab, source, strategy or None, rounds, formulas, seeds,
+            jobs=jobs if jobs or cluster else os.cpu_count(), cluster=cluster, progress=progress,
+        )  # fmt: skip
+    if as_json:
+        show_json(
+            {
+                "lab": simulation.lab,
+                "rounds": records(simulation.rounds),
+                "summary": records(simulation.summary),
+                "notes": simulation.notes,
+                "warnings": simulation.warnings,
+                "outcome": simulation.outcome,
+            }
+        )
+    else:
+        for place, measure in enumerate(simulation.measures):
+            click.echo(("\n" if place else "") + measure.title)
+            show_frame(simulation.table(measure))
+        say("")
+        for sentence in (*simulation.notes, *simulation.warnings, *simulation.outcome):
+            say(sentence)
+    if out is not None:
+        say(f"Written: {simulation.report(out)}")
 
 
 @main.command()

@@ -70,14 +70,17 @@ class Learned:
 
         A new measurement is made as the campaign makes them: the mean of its replicates.
         """
-        fitted = self.fitted
-        predicted = fitted.mean_and_variance(
+        predicted = self.fitted.mean_and_variance(
             self.space.encode_concentrations(concentrations), chunk=_CHUNK
         )
         mean, sem = self.scale.to_natural(predicted.mean, predicted.variance)
-        noise = fitted.noise * self._noise_share()
-        _, sd = self.scale.to_natural(predicted.mean, predicted.variance + noise)
+        _, sd = self.scale.to_natural(predicted.mean, predicted.variance + self.noise)
         return mean, sd, sem
+
+    @property
+    def noise(self) -> Floats:
+        """(responses,) variance of a new measurement, on the model's scale."""
+        return np.asarray(self.fitted.noise * self._noise_share())
 
     def _noise_share(self) -> Floats:
         """Return (responses,) the noise of a new mean over that of the own rows' means.

@@ -15,9 +15,11 @@ from labloop.campaign.candidates import read_candidates
 from labloop.campaign.explaining import Explanation, explain
 from labloop.campaign.knowledge import Floats, Observed, as_amounts, as_concentrations
 from labloop.campaign.learning import Learned, learn, merits
+from labloop.campaign.prospecting import prospects_of, sentences, stored
 from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.plate.planning import Planned, planned
+from labloop.proposal.advice import Prospects
 from labloop.space import FormulaSpace
 from labloop.space.levels import LevelNumbers
 from labloop.store import Store, Writing
@@ -43,6 +45,7 @@ class Proposed:
     labels: Sequence[object] | None
     plates: Planned
     explanation: Explanation
+    prospects: Prospects | None
     notes: tuple[str, ...]
 
 
@@ -63,7 +66,8 @@ def propose(
     seed = _next_number(opened, known_event) if seed is None else seed
     listed, labels = read_candidates(definition, space, candidates, seed)
     learned = learn(opened, definition, space, known_event, progress)
-    chosen = _choose(opened, learned, count, seed, listed, known_event, progress)
+    known = _known(opened, learned, known_event)
+    chosen = _choose(learned, known, count, seed, listed, progress)
     if len(chosen.levels) < count:
         raise RefusedError(
             f"Only {len(chosen.levels)} of {count} formulas are new; ask for fewer with "
@@ -71,6 +75,7 @@ def propose(
         )
     chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
     explanation = explain(learned.surrogate, definition, space, chosen.levels, listed)
+    prospects = prospects_of(learned, known, chosen.levels, listed, seed)
     return Proposed(
         seed=seed,
         known_event=known_event,
@@ -79,7 +84,12 @@ def propose(
         labels=chosen_labels,
         plates=planned(definition, space, chosen.levels, seed),
         explanation=explanation,
-        notes=(*_notes(learned, chosen), *explanation.sentences),
+        prospects=prospects,
+        notes=(
+            *_notes(learned, chosen),
+            *sentences(prospects, definition),
+            *explanation.sentences,
+        ),
     )
 
 
@@ -93,7 +103,7 @@ def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
     of_control = _control_formulas(writing, proposed, names)
     labels = proposed.labels
     settings: dict[str, object] = {"formulas": len(ids), "notes": list(proposed.notes)}
-    settings |= proposed.explanation.stored()
+    settings |= proposed.explanation.stored() | {"prospects": stored(proposed.prospects)}
     if labels is not None:
         settings["labels"] = _kind_of(labels)
     return store.add_round(
@@ -204,12 +214,11 @@ def _predictions(
 
 
 def _choose(
-    opened: Store,
     learned: Learned,
+    known: Known,
     count: int,
     seed: int,
     listed: LevelNumbers | None,
-    known_event: int,
     progress: Progress,
 ) -> Chosen:
     from labloop.proposal.batch import choose
@@ -222,7 +231,7 @@ def _choose(
         space,
         None if surrogate is None else surrogate.subset_output(wanted),
         Goals.of([definition.responses[j] for j in wanted]),
-        _known(opened, learned, known_event),
+        known,
         definition.proposal,
         count,
         seed,

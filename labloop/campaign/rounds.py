@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from labloop import store
 from labloop.campaign.explaining import Explanation
+from labloop.campaign.prospecting import of_stored
 from labloop.definition import Component, Definition, parse
+from labloop.proposal.advice import Prospects
 from labloop.store import Store
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Round:
         trust: Frame by response: how far the history was followed, and what this plate will teach;
             see `Surrogate.trust`. Empty where there was nothing to predict from.
         importance: Frame by response and component; see `Campaign.importance`.
+        prospects: What this plate and the space may bring, and what that advises; None before
+            anything was measured.
     """
 
     number: int
@@ -49,6 +53,7 @@ class Round:
     notes: tuple[str, ...]
     trust: pd.DataFrame
     importance: pd.DataFrame
+    prospects: Prospects | None
 
 
 def read_round(opened: Store, number: int) -> Round:
@@ -67,6 +72,7 @@ def read_round(opened: Store, number: int) -> Round:
         notes=tuple(stored.settings.get("notes", ())),
         trust=explanation.trust,
         importance=explanation.importance,
+        prospects=of_stored(stored.settings.get("prospects")),
     )
 
 
