@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from labloop.proposal.latin_hypercube import latin_hypercube
 from labloop.proposal.local_moves import local_moves
 from labloop.proposal.mixing import mix
 from labloop.proposal.pool import Pool, ScoreLevels, best_of
+from labloop.proposal.screening import screening
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
@@ -75,10 +77,21 @@ def candidates(
     """
     if listed is not None:
         chunks = np.array_split(listed, max(1, len(listed) // CHUNK))
-        return best_of(_watched(chunks, len(listed), progress), LISTED, on_levels, SHORTLIST)
+
+        def some(count: int) -> LevelNumbers:
+            return listed[rng.choice(len(listed), count, replace=False)]
+
+        on_list = screening(space, on_levels, some, SHORTLIST, len(listed))
+        return best_of(_watched(chunks, len(listed), progress), LISTED, on_list, SHORTLIST)
+
+    def pilot(count: int) -> LevelNumbers:
+        return next(permuted_grid(space, settings.grid_levels, count, rng))
+
+    of = grid_size(space, settings.grid_levels, settings.candidates)
+    on_grid = screening(space, on_levels, pilot, KEPT, of)
     grid = permuted_grid(space, settings.grid_levels, settings.candidates, rng)
     pools = [
-        best_of(_watched(grid, settings.candidates, progress), GRID, on_levels, KEPT),
+        best_of(_watched(grid, settings.candidates, progress), GRID, on_grid, KEPT),
         best_of([latin_hypercube(space, _SPREAD_COUNT, rng)], LATIN_HYPERCUBE, on_levels, KEPT),
     ]
     parents = _parents(known)
@@ -90,6 +103,12 @@ def candidates(
             children, _ = local_moves(space, near_parents[holds], _LOCAL_COUNT, rng)
             pools.append(best_of([children], LOCAL, on_levels, KEPT))
     return _refined(space, Pool.joined(p for p in pools if len(p)), on_levels, rng, progress)
+
+
+def grid_size(space: FormulaSpace, grid_levels: int, count: int) -> int:
+    """Return how many formulas a permuted grid of `count` has: the whole grid's if that is less."""
+    whole = math.prod(len(levels) for levels in space.spread(grid_levels))
+    return min(whole, count)
 
 
 def _refined(

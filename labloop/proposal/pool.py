@@ -66,7 +66,7 @@ def best_of(chunks: Iterable[LevelNumbers], origin: str, score: ScoreLevels, kee
     Args:
         chunks: (≤ any, components) level numbers, chunk by chunk.
         origin: Which strategy makes them.
-        score: The acquisition on level numbers.
+        score: The acquisition on level numbers; formulas of score -∞ are left out.
         keep: How many to keep.
     """
     kept: Pool | None = None
@@ -74,7 +74,7 @@ def best_of(chunks: Iterable[LevelNumbers], origin: str, score: ScoreLevels, kee
         if not len(levels):
             continue
         chunk = Pool(levels, np.full(len(levels), origin, dtype="U32"), score(levels))
-        best = _best_rows(chunk, keep)
+        best = _best_rows(chunk.take(np.flatnonzero(chunk.score > -np.inf)), keep)
         kept = (Pool.joined([kept, best]) if kept is not None else best).top(keep)
     if kept is None:
         none = np.empty((0, 0), dtype=np.uint16)
