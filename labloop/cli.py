@@ -410,7 +410,9 @@ def report(campaign: str, number: int | None, out: Path) -> None:
 @main.command()
 @_campaign
 @click.option(
-    "--lab", required=True, metavar="LAB",
+    "--lab",
+    required=True,
+    metavar="LAB",
     help="What answers: replay or emulator of your results; related, moderate or unrelated, which "
     "are virtual.",
 )
@@ -421,7 +423,10 @@ def report(campaign: str, number: int | None, out: Path) -> None:
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(1, 100))
 @click.option("--formulas", type=click.IntRange(min=1), help="Distinct formulas of a round.")
 @click.option(
-    "--seeds", default=4, show_default=True, type=click.IntRange(1, 1000),
+    "--seeds",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 1000),
     help="Campaigns of each strategy.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; all cores if left out.")
@@ -444,7 +449,7 @@ def simulate(
     """Backtest strategies on your own results before a plate is spent.
 
     Whole campaigns are run on a lab that answers from what was measured; nothing is stored.
-    """  # fmt: skip
+    """
     with _open(campaign) as opened, progress_shown() as progress:
         simulation = opened.simulate(
             lab, source, strategy or None, rounds, formulas, seeds,

@@ -10,7 +10,7 @@ campaign.record("results.csv")
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recording import Recorded
     from labloop.campaign.standing import Standing
+    from labloop.simulate.simulation import Simulation
     from labloop.space import FormulaSpace
 
 Progress = Callable[[str, int, int], None]
@@ -388,6 +389,47 @@ class Campaign:
 
         number = self._latest_round() if round is None else round
         return reporting.report(self.store, self.definition, self.folder, number, Path(out))
+
+    def simulate(
+        self,
+        lab: str,
+        source: str | None = None,
+        strategies: Sequence[str] | None = None,
+        rounds: int = 4,
+        formulas: int | None = None,
+        seeds: int = 4,
+        *,
+        jobs: int | None = None,
+        cluster: str | None = None,
+        progress: Progress = silent,
+    ) -> Simulation:
+        """Say what strategies would have found by some round; the campaign is only read.
+
+        Args:
+            lab: `replay` chooses among measured formulas, `emulator` asks a model of them for any
+                formula, `related`, `moderate` and `unrelated` are virtual labs in the campaign's
+                space, which need no results.
+            source: Whose results stand for the new line; None for the campaign's own, or the
+                largest source where there are fewer than twenty. All others are its history.
+            strategies: Names of strategies; None for all.
+            rounds: How many plates.
+            formulas: How many distinct formulas a plate; None for the definition's number, in a
+                replay for at most half of the formulas on all plates together.
+            seeds: How many campaigns of each strategy.
+            jobs: How many processes of this computer; None for this process alone.
+            cluster: Address of a Dask scheduler, to do the work there.
+            progress: Called with a stage's name, what is done and the total.
+
+        Raises:
+            RefusedError: There is no such lab, source or strategy, too few formulas were measured,
+                or the cluster cannot be used.
+        """
+        from labloop.simulate.of_campaign import simulate
+
+        return simulate(
+            self.store, self.definition, self.space, lab, source, strategies, rounds, formulas,
+            seeds, jobs, cluster, progress,
+        )  # fmt: skip
 
     def backup(self, target: str | Path) -> None:
         """Copy the database whole to a new file, while others may read and write.

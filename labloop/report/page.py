@@ -1,27 +1,16 @@
-"""The round's page: frames and sentences in, the text of one self-contained HTML file out.
-
-The file fetches nothing: plotly's script, the styles and the figures are inside it, and its content
-security policy forbids everything else. Names may hold anything: the templates escape them.
-"""
+"""The round's page: frames and sentences in, the text of one self-contained HTML file out."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 import pandas as pd
-import plotly.graph_objects as go
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from labloop.report import bench, tables
 from labloop.report.figures import parity, plate_map, progress
+from labloop.report.rendering import Picture, picture, render
 from labloop.report.subjects import Component, Response, first_objective
-from labloop.report.theme import THEMES, Theme
 
 
 @dataclass(frozen=True)
@@ -86,49 +75,18 @@ class RoundPage:
         return self.all_values[chosen & (self.all_values["round"] == self.round)]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure on the page: its caption and its JSON by theme, safe inside a script element."""
-
-    name: str
-    caption: str
-    height: int
-    json: Markup
-
-
 def to_html(page: RoundPage) -> str:
     """Return the page as the text of one HTML file."""
-    environment = _environment()
-    script = environment.get_template("figures.js").render()
-    plotly = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
-    return environment.get_template("round.html.j2").render(
+    return render(
+        "round.html.j2",
+        _pictures(page),
         page=page,
-        pictures={picture.name: picture for picture in _pictures(page)},
         formula_tables=tables.formula_tables(
             page.of_round, page.amounts, page.components, page.responses, page.labels
         ),
         origin_table=tables.origin_table(page.of_round, page.responses),
         scores_table=tables.scores_table(page.scores) if len(page.scores) else None,
-        themes=THEMES,
-        plotly=Markup(plotly),
-        script=Markup(script),
-        hashes=[_hash(plotly), _hash(script)],
     )
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("labloop.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _hash(script: str) -> str:
-    """Return what a content security policy calls a script that it lets run."""
-    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def _pictures(page: RoundPage) -> list[Picture]:
@@ -137,7 +95,7 @@ def _pictures(page: RoundPage) -> list[Picture]:
     wells = bench.well_frame(page.wells, page.of_round, page.amounts, page.components, first)
     kind = "measured" if bench.is_measured(page.wells) else "predicted"
     pictures = [
-        _picture(
+        picture(
             "plate",
             bench.caption(wells, first),
             lambda theme: plate_map(wells, page.plate_wells, f"{kind} {first.title}", theme),
@@ -146,7 +104,7 @@ def _pictures(page: RoundPage) -> list[Picture]:
     if values[["predicted", "measured"]].notna().any(axis=None):
         shown = [response for response in responses if response.goal != "observe"]
         pictures.append(
-            _picture(
+            picture(
                 "progress",
                 "Each mark is a formula, in the order in which its round was chosen. Measured "
                 "values have their standard error, predicted ones (hollow) their 90 % interval.",
@@ -157,7 +115,7 @@ def _pictures(page: RoundPage) -> list[Picture]:
     compared = [response for response in responses if response.name in both]
     if compared:
         pictures.append(
-            _picture(
+            picture(
                 "parity",
                 "Predictions were stored before the plate was made. Bars are the predicted 90 % "
                 "interval (across) and the standard error of the measured mean (upright).",
@@ -165,13 +123,3 @@ def _pictures(page: RoundPage) -> list[Picture]:
             )
         )
     return pictures
-
-
-def _picture(name: str, caption: str, draw: Callable[[Theme], go.Figure]) -> Picture:
-    figures = {theme.name: draw(theme) for theme in THEMES}
-    text = ",".join(f'"{theme}":{figure.to_json()}' for theme, figure in figures.items())
-    # Inside a script element, HTML must find neither an end tag nor the start of a comment.
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    height = int(figures[THEMES[0].name].layout.height)
-    return Picture(name, caption, height, Markup(f"{{{text}}}"))

@@ -179,6 +179,8 @@ class _Seats:
         if len(so_far.levels):
             order = np.argsort(-known(trial, so_far).utility, kind="stable")[:_INCUMBENTS]
             incumbents = so_far.levels[order]
+        elif so_far.left is not None:
+            incumbents = so_far.left[self.rng.permutation(len(so_far.left))[:_INCUMBENTS]]
         else:
             incumbents = trial.space.sample(_INCUMBENTS, self.rng)
         generator = torch.Generator().manual_seed(int(self.rng.integers(2**31)))

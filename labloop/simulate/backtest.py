@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,10 +27,10 @@ def campaign(
     """Run one campaign; return one record a round.
 
     A record has `trial`, `strategy`, `seed`, `round`, `formulas` measured so far, `best` the best
-    true objective among them (of those that meet all bounds, NaN before any does), `regret` what
-    it lacks of the optimum, `found_1` and `found_5` the shares of the pool's best hundredth and
-    twentieth among them (NaN without a pool), `hypervolume` of several objectives, `seconds` that
-    the proposal took.
+    true objective among them (of those that meet all bounds, NaN before any does), `optimum` that
+    of the trial, `regret` what is lacking of it, `found_1` and `found_5` the shares of the pool's
+    best hundredth and twentieth among them (NaN without a pool), `hypervolume` of several
+    objectives, `seconds` that the proposal took.
     """
     rng = np.random.default_rng([seed, 17])
     none = np.empty((0, len(trial.space.tables)), dtype=np.uint16)
@@ -62,11 +63,15 @@ def _found(trial: Trial, levels: LevelNumbers, tops: list[set[bytes]]) -> Record
         if met.any():
             best = float(values[met, 0].max())
     else:
-        volume = hypervolume(trial.goals, values[met].numpy())
+        goals = trial.goals
+        if trial.reference is not None:
+            goals = replace(goals, reference=trial.reference)
+        volume = hypervolume(goals, values[met].numpy()) / trial.volume
     chosen = {row.tobytes() for row in levels}
     shares = [len(chosen & top) / len(top) if top else float("nan") for top in tops]
     return {
         "best": best,
+        "optimum": trial.optimum,
         "regret": trial.optimum - best,
         "found_1": shares[0],
         "found_5": shares[1],

@@ -81,7 +81,7 @@ def learned(trial: Trial, seed: int) -> Pretrained:
 
 def transferred(trial: Trial, pretrained: Pretrained | None, so_far: SoFar) -> Surrogate:
     """Return the surrogate of what was measured so far."""
-    varying = np.array([component.varies for component in trial.space.components])
+    varying = trial.space.counts > 1
     return fit(
         pretrained,
         trial.space.encode(so_far.levels),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from labloop.definition import ProposalSettings, SurrogateSettings
 from labloop.proposal.goals import Goals
@@ -37,6 +38,8 @@ class Trial:
         optimum: The objective's best true value; NaN where it is not known, or of several.
         logarithmic: Whether the objective is a logarithm.
         nets: The campaign's [surrogate] settings.
+        reference: (k,) objective values from which hypervolume counts; None for those of the goals.
+        volume: The hypervolume that counts as 1.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Trial:
     optimum: float = float("nan")
     logarithmic: bool = False
     nets: SurrogateSettings = field(default_factory=SurrogateSettings)
+    reference: Tensor | None = None
+    volume: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

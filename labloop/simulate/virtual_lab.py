@@ -111,6 +111,10 @@ class CellLine:
         score = np.concatenate(chunks) if chunks else np.empty((0, len(self.responses)))
         return self._answer(score)
 
+    def score(self, X: npt.ArrayLike) -> Floats:
+        """Return what the responses are made of, (n, m): about 0 ± 1 over random formulas."""
+        return self._score(self._rows(X))
+
     def measure(
         self,
         X: npt.ArrayLike,
