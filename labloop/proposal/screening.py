@@ -30,7 +30,7 @@ MOST_SHARE = 0.25  # beyond which the screen ranks too badly to be relied on
 PILOT = 16_384
 _JUDGED = 6_144  # of the pilot, which the screen does not learn from
 _TOP = 0.02  # of these, among which errors are looked at by themselves
-_PRODUCTS = 64  # columns whose products enter
+_PRODUCTS = 64  # columns whose products with one another enter
 _RIDGE = 30.0  # in rows, of standardised terms
 _BLOCK = 2_048
 
@@ -124,7 +124,7 @@ def _share(judged: Floats, target: Floats, best: float) -> float:
 
 
 def _fitted(X: Tensor, target: Tensor) -> Screen:
-    """Fit a ridge regression on columns and products; X (n, columns), target (n,)."""
+    """Fit a ridge regression on columns, squares and products; X (n, columns), target (n,)."""
     import torch
 
     centre, scale = X.mean(0), X.std(0)
@@ -134,7 +134,9 @@ def _fitted(X: Tensor, target: Tensor) -> Screen:
     # The columns that say most of the score by themselves are the likeliest to say more together.
     alone = (Z.T @ target).abs() + ((Z.square() - Z.square().mean(0)).T @ target).abs()
     used = alone.argsort(descending=True, stable=True)[:_PRODUCTS].sort().values
-    i, j = used[torch.triu_indices(len(used), len(used))]
+    every = torch.arange(X.shape[1])
+    pairs = used[torch.triu_indices(len(used), len(used), offset=1)]
+    i, j = torch.cat([torch.stack([every, every]), pairs], 1)
 
     def terms(rows: Tensor) -> Tensor:
         return torch.cat([rows, rows[:, i] * rows[:, j]], 1)

@@ -110,7 +110,7 @@ def test_of_many_columns_the_strongest_have_products(formulas, monkeypatch):
     monkeypatch.setattr("labloop.proposal.screening._PRODUCTS", 3)
     score = bowl(formulas) - 0.2 * formulas[:, 3:].sum(axis=1)
     screen = learned_screen(formulas[:PILOT], score[:PILOT], 512, MILLION)
-    assert int((screen.curvature != 0.0).sum()) == 6
+    assert int((screen.curvature != 0.0).sum()) == COLUMNS + 3
     best = np.argsort(-score[PILOT:])[:50]
     assert screen.passes(formulas[PILOT:])[best].all()
 
