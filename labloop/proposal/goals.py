@@ -83,9 +83,12 @@ class Goals:
 
     def values(self, Y: Tensor) -> Tensor:
         """Return (…, k) objective values, bigger is better, of (…, responses) values."""
-        chosen = Y[..., self.objective]
-        distance = (chosen - self.target).abs()
-        return self.sign * torch.where(self.target.isnan(), chosen, distance)
+        return self.values_of_objectives(Y[..., self.objective])
+
+    def values_of_objectives(self, Y: Tensor) -> Tensor:
+        """Return (…, k) objective values, bigger is better, of (…, k) responses to improve."""
+        distance = (Y - self.target).abs()
+        return self.sign * torch.where(self.target.isnan(), Y, distance)
 
     def met(self, Y: Tensor) -> Tensor:
         """Return (…) whether all bounds are met by (…, responses) values."""

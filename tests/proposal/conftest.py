@@ -31,6 +31,7 @@ class FakeSurrogate:
         self.X, self.Y, self.lengths = X, Y, lengths
         self.centre = Y.mean(axis=0)
         self.weights = np.full((len(lengths), Y.shape[1]), 1 / len(lengths))
+        self.correlation = np.eye(Y.shape[1])
 
     def _kernel(self, A, B, length):
         square = ((A[:, None, :] - B[None, :, :]) ** 2).sum(axis=-1)
