@@ -258,6 +258,7 @@ def test_propose_as_json_with_candidates(copied, home):
     assert f"titre: {told['trust'][0]['text']}" in told["notes"]
     assert [row["rank"] for row in told["importance"]] == [1, 2, 3]
     assert {row["component"] for row in told["importance"]} == set(NAMES)
+    assert told["prospects"] is None  # nothing was measured yet
 
 
 def test_export(copied, tmp_path):
