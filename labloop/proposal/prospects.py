@@ -16,11 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from labloop.proposal.acquisition import Scalarisations
 from labloop.proposal.advice import STEP, Measure, Prospects
 from labloop.proposal.candidates import Known
 from labloop.proposal.goals import Goals
 from labloop.proposal.local_moves import local_moves
+from labloop.proposal.scalarisation import Scalarisations
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
