@@ -14,7 +14,8 @@ def mix(space: FormulaSpace, parents: Floats, count: int, rng: np.random.Generat
     """Return level numbers of mixtures of high performers at random ratios.
 
     Each mixture has two to four parents; better parents are drawn more often (weights fall as
-    1/rank). Ratios are uniform on the simplex. A choice is taken from one parent.
+    1/rank). Ratios are uniform on the simplex. A choice is taken from one parent; a component with
+    a log scale is blended on that scale, unless a total counts its concentration.
 
     Args:
         space: The formulas that can be made.
@@ -37,5 +38,21 @@ def mix(space: FormulaSpace, parents: Floats, count: int, rng: np.random.Generat
     for j, component in enumerate(space.components):
         if component.choices is not None:
             mixed[:, j] = parents[order[:, 0], j]
-    levels, holds = space.mend(space.nearest(mixed), rng)
+    blended = space.nearest(mixed)
+    for j in _logarithmic(space):
+        table = space.tables[j]
+        places = table.places[table.nearest(parents[:, j])]
+        blended[:, j] = table.at((ratios * places[order]).sum(axis=1))
+    levels, holds = space.mend(blended, rng)
     return levels[holds]
+
+
+def _logarithmic(space: FormulaSpace) -> list[int]:
+    """Return the components with a log scale of which no total counts the concentration."""
+    totals = [constraint for constraint in space.constraints if constraint.kind == "total"]
+    return [
+        j
+        for j, component in enumerate(space.components)
+        if component.scale == "log" and component.varies
+        if all(constraint.values[j] is None for constraint in totals)
+    ]
