@@ -119,12 +119,37 @@ def _mend_sum(
         if constraint.kind == "volume":
             rows = save(levels[wrong], tables, constraint, keep_presence, rng)
         else:
-            rows = _pull(levels[wrong], tables, constraint, keep_presence)
+            rows = _grown(levels[wrong], tables, constraint) if keep_presence else levels[wrong]
+            rows = _pull(rows, tables, constraint, keep_presence)
         if constraint.aim_lower == constraint.aim_upper:
             rows = _settle(rows, tables, constraint, rng)
         # a first pull that does not suffice would only pile components up at their ends
         good = constraint.holds(rows) | (not keep_presence)
         levels[wrong[good]] = rows[good]
+    return levels
+
+
+def _grown(
+    levels: LevelNumbers, tables: tuple[LevelTable, ...], constraint: TableSum
+) -> LevelNumbers:
+    """Let formulas that fall short grow away from the least, in proportion, as far as they can.
+
+    Pulling them towards the most instead would level out what is little and what is much.
+    """
+    total = constraint.sums(levels)
+    short = total < constraint.aim_lower
+    if not short.any():
+        return levels
+    rows = levels[short]
+    no = np.zeros(len(rows), dtype=bool)
+    least = _easiest(rows, tables, constraint, ~no, True)
+    most = _easiest(rows, tables, constraint, no, True)
+    reach = total[short] - constraint.sums(least.astype(np.uint16))
+    share = (constraint.aim_lower - total[short]) / np.where(reach > 0, reach, np.inf)
+    grown = rows + share[:, None].astype(np.float32) * (rows - least)
+    low, high = np.minimum(least, most), np.maximum(least, most)
+    levels = levels.copy()
+    levels[short] = np.rint(np.clip(grown, low, high)).astype(np.uint16)
     return levels
 
 
