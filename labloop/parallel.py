@@ -69,7 +69,11 @@ def workers(cluster: str | None = None, jobs: int | None = None) -> Iterator[Non
 
 
 def spread(
-    function: Callable[[Shared, Task], Result], shared: Shared, tasks: Sequence[Task]
+    function: Callable[[Shared, Task], Result],
+    shared: Shared,
+    tasks: Sequence[Task],
+    *,
+    threads: int = 1,
 ) -> Generator[Result, None, None]:
     """Yield function(shared, task) of every task, in the tasks' order, wherever they are done.
 
@@ -78,9 +82,9 @@ def spread(
 
     Args:
         function: A function of a module, without side effects: it may run more than once.
-        shared: What every task needs, sent once to each worker; with the tasks and their results it
-            must be picklable.
+        shared: What every task needs, sent once to each worker, functions within functions too.
         tasks: What is to be done.
+        threads: How many threads do it where no workers were chosen.
 
     Raises:
         RefusedError: Workers died time and again, or the cluster went away.
@@ -88,10 +92,13 @@ def spread(
     from joblib import Parallel, delayed
 
     done, deaths = 0, 0
+    where: dict[str, Any] = {"return_as": "generator", "pre_dispatch": "3*n_jobs"}
+    if _alone_here() and threads > 1:
+        where |= {"backend": "threading", "n_jobs": threads}
     with _sent(shared) as sent:
         while done < len(tasks):
-            work = (delayed(_alone)(function, sent, task) for task in tasks[done:])
-            results = Parallel(return_as="generator", pre_dispatch="3*n_jobs")(work)
+            work = (delayed(_in_place)(function, sent, task) for task in tasks[done:])
+            results = Parallel(**where)(work)
             try:
                 with _ended(results):
                     for result in results:
@@ -118,7 +125,7 @@ def _ended(results: Generator[Result, None, None]) -> Iterator[None]:
             results.close()
 
 
-def _alone(
+def _in_place(
     function: Callable[[Shared, Task], Result], sent: Shared | _Stored, task: Task
 ) -> Result:
     """Do a task on a worker, and whatever is spread within it in the same place."""
@@ -127,6 +134,16 @@ def _alone(
     shared: Any = _loaded(sent.path) if isinstance(sent, _Stored) else sent
     with parallel_config(backend="sequential"):
         return function(shared, task)
+
+
+def _alone_here() -> bool:
+    """Say whether work is done in this process, because no workers were chosen or it is one."""
+    from joblib.parallel import get_active_backend
+
+    backend, jobs = get_active_backend()
+    if getattr(backend, "client", None) is not None:
+        return False
+    return jobs == 1 or bool(getattr(backend, "supports_sharedmem", False))
 
 
 @dataclass(frozen=True)
@@ -139,22 +156,23 @@ class _Stored:
 @contextmanager
 def _sent(shared: Shared) -> Iterator[Any]:
     """Give what stands for `shared` in a task: itself, where workers find it, or its future."""
+    import cloudpickle
     from joblib.parallel import get_active_backend
 
-    backend, jobs = get_active_backend()
+    backend, _ = get_active_backend()
     client = getattr(backend, "client", None)
     if client is not None:
         # Unlike scattered values, a result is made anew when the workers that hold it die.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-            future = client.submit(pickle.loads, pickle.dumps(shared), pure=False)
+            future = client.submit(pickle.loads, cloudpickle.dumps(shared), pure=False)
         yield future
-    elif getattr(backend, "supports_sharedmem", False) or jobs == 1:
+    elif _alone_here():
         yield shared
     else:
         with tempfile.TemporaryDirectory(prefix="labloop-") as folder:
             path = Path(folder) / "shared"
-            path.write_bytes(pickle.dumps(shared))
+            path.write_bytes(cloudpickle.dumps(shared))
             yield _Stored(str(path))
 
 

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from labloop.definition import ProposalSettings
 from labloop.proposal.acquisition import (
     Surrogate,
-    greedy,
-    joint_values,
     moments_of,
     score_of,
     value_of,
@@ -27,12 +24,13 @@ from labloop.proposal.candidates import (
     MIXING,
     SHORTLIST,
     Known,
-    Progress,
     candidates,
 )
 from labloop.proposal.goals import Goals
+from labloop.proposal.joint import Joint, Shortlist, seat
 from labloop.proposal.pool import Pool, apart, free, thinned
 from labloop.proposal.space_filling import space_filling
+from labloop.proposal.stream import Progress
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
@@ -42,8 +40,6 @@ __all__ = ["GRID", "LATIN_HYPERCUBE", "LISTED", "LOCAL", "MIXING", "Chosen", "Kn
 # more where lines are alike and better where not; on pools of real formulas half was.
 FROM_HISTORY = 0.25
 FROM_HISTORY_LISTED = 0.5
-_DRAWS = 512
-_DIRECTIONS = 16
 _INCUMBENTS = 64
 
 
@@ -150,11 +146,12 @@ def _seated(
         pool = pool.top(count) if listed is not None else apart(space, pool, count)
     progress("choosing the plate", 0, 1)
     inputs = np.concatenate([filled, space.encode(pool.levels), incumbents, pending])
-    worth, best_known = _worth(surrogate, goals, inputs, len(filled) + len(pool), generator)
-    if first_plate:  # nothing was measured: the plate has to improve on its own worst formula
-        best_known = worth.masked_fill(worth.isinf(), torch.inf).amin(dim=1).nan_to_num(posinf=0.0)
+    with torch.no_grad():
+        posterior = surrogate.posterior(torch.from_numpy(inputs))
+    joint = Joint(goals, posterior, len(filled) + len(pool), first_plate, generator)
     mixing = 0 if listed is not None else round(settings.seats.mixing * (count + len(filled)))
-    picks, gains = _greedy_seats(worth, best_known, len(filled), pool.origin, count, mixing)
+    shortlist = Shortlist(space.encode(pool.levels), pool.score, pool.origin == MIXING)
+    picks, gains = seat(joint.draw, len(filled), shortlist, mixing, count)
     progress("choosing the plate", 1, 1)
     return Chosen(
         np.concatenate([spread.levels, pool.levels[picks]]),
@@ -178,61 +175,3 @@ def _shortened(space: FormulaSpace, pool: Pool, listed: LevelNumbers | None) -> 
     best = thinned(space, pool, SHORTLIST)
     mixed = pool.take(np.flatnonzero(pool.origin == MIXING))
     return thinned(space, Pool.joined([best, thinned(space, mixed, KEPT // 4)]), 2 * SHORTLIST)
-
-
-def _worth(
-    surrogate: Surrogate,
-    goals: Goals,
-    inputs: Floats,
-    candidates: int,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Return what candidates are worth in joint draws, and the best known formula in each.
-
-    The first rows of `inputs` (n, columns) are the candidates, the others known or pending.
-    """
-    from botorch.sampling import IIDNormalSampler
-
-    count = _DRAWS if goals.is_linear else _DRAWS // 4
-    seed = int(torch.randint(2**31, (1,), generator=generator))
-    with torch.no_grad():
-        draws = IIDNormalSampler(torch.Size([count]), seed=seed)(
-            surrogate.posterior(torch.from_numpy(inputs))
-        )
-    return joint_values(goals, draws[:, :candidates], draws[:, candidates:], _DIRECTIONS, generator)
-
-
-def _greedy_seats(
-    worth: Tensor,
-    best: Tensor,
-    seated: int,
-    origin: npt.NDArray[np.str_],
-    count: int,
-    mixing_seats: int,
-) -> tuple[npt.NDArray[np.int64], list[float]]:
-    """Choose from the shortlist, mixing's own seats first, then the best of all.
-
-    Args:
-        worth: (channels, seated + n) worth of formulas that are seated already, and of the n of the
-            shortlist.
-        best: (channels,) worth of the best known formula.
-        seated: How many are seated already.
-        origin: (n,) origins of the shortlist.
-        count: How many to choose.
-        mixing_seats: How many of them are reserved for mixing.
-
-    Returns:
-        Numbers of the chosen in the shortlist, and what each of the seated, then of the chosen,
-        added.
-    """
-    gains: list[float] = []
-    for k in range(seated):
-        gains.append(float((worth[:, k] - best).clamp_min(0).mean()))
-        best = torch.maximum(best, worth[:, k])
-    worth = worth[:, seated:]
-    mixed = torch.from_numpy(origin == MIXING)
-    picks, added, best = greedy(worth, best, min(mixing_seats, count), mixed)
-    allowed = torch.ones(len(origin), dtype=torch.bool)
-    allowed[picks] = False
-    more, added_more, _ = greedy(worth, best, count - len(picks), allowed)
-    return np.array([*picks, *more], dtype=np.int64), [*gains, *added, *added_more]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from labloop.definition import ProposalSettings
-from labloop.proposal.grid import CHUNK, permuted_grid
+from labloop.proposal.grid import permuted_grid
 from labloop.proposal.latin_hypercube import latin_hypercube
 from labloop.proposal.local_moves import local_moves
 from labloop.proposal.mixing import mix
 from labloop.proposal.pool import Pool, ScoreLevels, best_of
 from labloop.proposal.screening import screening
+from labloop.proposal.stream import GridSource, ListSource, Progress, Source, best_of_parts
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
@@ -33,8 +33,6 @@ _PARENTS = 24
 _REFINEMENTS = 4
 _REFINED_PARENTS = 256
 _REFINED_CHILDREN = 6_144
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,22 +74,23 @@ def candidates(
         progress: Called with a stage's name, what is done and the total.
     """
     if listed is not None:
-        chunks = np.array_split(listed, max(1, len(listed) // CHUNK))
 
         def some(count: int) -> LevelNumbers:
             return listed[rng.choice(len(listed), count, replace=False)]
 
         on_list = screening(space, on_levels, some, SHORTLIST, len(listed))
-        return best_of(_watched(chunks, len(listed), progress), LISTED, on_list, SHORTLIST)
+        source: Source = ListSource(listed)
+        return best_of_parts(source, len(listed), LISTED, on_list, SHORTLIST, progress)
 
     def pilot(count: int) -> LevelNumbers:
         return next(permuted_grid(space, settings.grid_levels, count, rng))
 
     of = grid_size(space, settings.grid_levels, settings.candidates)
     on_grid = screening(space, on_levels, pilot, KEPT, of)
-    grid = permuted_grid(space, settings.grid_levels, settings.candidates, rng)
+    seed = int(rng.integers(2**63))
+    source = GridSource(space, settings.grid_levels, settings.candidates, seed)
     pools = [
-        best_of(_watched(grid, settings.candidates, progress), GRID, on_grid, KEPT),
+        best_of_parts(source, of, GRID, on_grid, KEPT, progress),
         best_of([latin_hypercube(space, _SPREAD_COUNT, rng)], LATIN_HYPERCUBE, on_levels, KEPT),
     ]
     parents = _parents(known)
@@ -134,15 +133,3 @@ def _parents(known: Known) -> Floats:
     if len(known.measured) < 2:
         return known.performers[:_PARENTS]
     return known.measured[np.argsort(-known.utility, kind="stable")[:_PARENTS]]
-
-
-def _watched(
-    chunks: Iterable[LevelNumbers], total: int, progress: Progress
-) -> Iterator[LevelNumbers]:
-    """Yield the chunks, telling how many candidates have passed."""
-    done = 0
-    for levels in chunks:
-        progress("scoring candidates", done, total)
-        yield levels
-        done += len(levels)
-    progress("scoring candidates", total, total)

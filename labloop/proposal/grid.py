@@ -13,7 +13,11 @@ CHUNK = 32_768
 
 
 def permuted_grid(
-    space: FormulaSpace, grid_levels: int, count: int, rng: np.random.Generator
+    space: FormulaSpace,
+    grid_levels: int,
+    count: int,
+    rng: np.random.Generator,
+    part: range | None = None,
 ) -> Iterator[LevelNumbers]:
     """Yield about `count` formulas of a grid, in chunks of at most `CHUNK` rows.
 
@@ -26,6 +30,7 @@ def permuted_grid(
         grid_levels: How many evenly spread levels each component takes.
         count: How many formulas to make before those that break constraints are left out.
         rng: Source of randomness.
+        part: Which of them to make, from 0; all if left out.
 
     Yields:
         (≤ CHUNK, components) level numbers that satisfy the constraints.
@@ -33,8 +38,9 @@ def permuted_grid(
     levels = space.spread(grid_levels)
     sizes = np.array([len(of_component) for of_component in levels], dtype=float)
     whole = int(sizes.prod()) if sizes.prod() <= count else None
-    for start in range(0, whole or count, CHUNK):
-        stop = min(start + CHUNK, whole or count)
+    first, end = (part.start, part.stop) if part is not None else (0, whole or count)
+    for start in range(first, end, CHUNK):
+        stop = min(start + CHUNK, end)
         if whole:
             numbers = np.unravel_index(np.arange(start, stop), sizes.astype(int))
             columns = [of[number] for of, number in zip(levels, numbers, strict=True)]
