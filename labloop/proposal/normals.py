@@ -45,13 +45,12 @@ class Normals:
         the expected improvement in standard deviations.
         """
         this = self._open.pop(0)
-        log_gain = _log_ei_helper(height)
+        log_gain = _log_ei(height)
         if self._matters(this):
             above = (torch.special.log_ndtr(height) - log_gain).exp()
             variance = 1.0 + _density(height, log_gain) - above.square()
             self._learn(this, above[rows], variance[rows])
-        answer: Tensor = log_gain[rows]
-        return answer
+        return log_gain[rows]
 
     def nearer(self, offset: Tensor, distance: Tensor, rows: Tensor) -> Tensor:
         """Require that the first value, of variance 1, comes nearer to a target than something.
@@ -65,7 +64,7 @@ class Normals:
         side, far = torch.where(offset > 0, -1.0, 1.0).to(offset), -offset.abs()
         close = distance < _NO_WIDTH
         width = distance.clamp_min(_NO_WIDTH)
-        first, middle, last = (_log_ei_helper(far + step) for step in (width, 0.0, -width))
+        first, middle, last = (_log_ei(far + step) for step in (width, 0.0, -width))
         rest = 1.0 - 2.0 * (middle - first).exp() + (last - first).exp()
         wide = first + rest.clamp_min(_LEAST_VARIANCE).log()
         point = 2.0 * distance.clamp_min(1e-12).log() - 0.5 * far.square() - _LOG_ROOT_TWO_PI
@@ -73,16 +72,16 @@ class Normals:
         if self._matters(this):
 
             def share(place: Tensor) -> Tensor:
-                return (torch.special.log_ndtr(place) - log_gain).exp()
+                below: Tensor = torch.special.log_ndtr(place)
+                return (below - log_gain).exp()
 
             steps = [(1.0, far + width), (-2.0, far), (1.0, far - width)]
-            mean = sum((f * share(place) for f, place in steps), far.new_zeros(()))
-            bend = sum((f * _density(place, log_gain) for f, place in steps), far.new_zeros(()))
+            mean = torch.stack([f * share(place) for f, place in steps]).sum(dim=0)
+            bend = torch.stack([f * _density(place, log_gain) for f, place in steps]).sum(dim=0)
             mean = torch.where(close, -far, mean)
             square = torch.where(close, far.square(), 1.0 + bend)
             self._learn(this, (side * mean)[rows], (square - mean.square())[rows])
-        answer: Tensor = log_gain[rows]
-        return answer
+        return log_gain[rows]
 
     def kept(self, lower: Tensor | None, upper: Tensor | None) -> Tensor:
         """Require that the next value lies between two limits, in its standard deviations.
@@ -113,6 +112,11 @@ class Normals:
             for k, other_slope in slopes.items():
                 changed = self._cov[j][k] + slope * other_slope * less
                 self._cov[j][k] = changed.clamp_min(_LEAST_VARIANCE) if j == k else changed
+
+
+def _log_ei(height: Tensor) -> Tensor:
+    logs: Tensor = _log_ei_helper(height)
+    return logs
 
 
 def _density(place: Tensor, log_share: Tensor) -> Tensor:

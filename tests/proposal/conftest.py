@@ -18,7 +18,7 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
 
 from labloop.definition import parse
-from labloop.proposal import batch, candidates
+from labloop.proposal import batch, candidates, joint
 from labloop.space import FormulaSpace
 
 JITTER = 1e-6
@@ -133,5 +133,6 @@ def small_pools(monkeypatch):
         "_REFINED_CHILDREN": 512,
     }.items():
         monkeypatch.setattr(candidates, name, value)
-    for name, value in {"KEPT": 128, "SHORTLIST": 150, "_DRAWS": 128}.items():
+    for name, value in {"KEPT": 128, "SHORTLIST": 150}.items():
         monkeypatch.setattr(batch, name, value)
+    monkeypatch.setattr(joint, "DRAWS", 128)

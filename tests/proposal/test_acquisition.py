@@ -19,8 +19,7 @@ from labloop.definition import Response
 from labloop.proposal.acquisition import (
     Moments,
     Scalarisations,
-    greedy,
-    joint_values,
+    log_probability_met,
     merit,
     score_of,
     value_of,
@@ -44,10 +43,108 @@ def draws(*shape, seed=0):
     return torch.randn(*shape, generator=random(seed), dtype=torch.float64)
 
 
-def moments(mean, variance, weights=None):
+def moments(mean, variance, weights=None, correlation=None):
     experts, _, responses = mean.shape
     even = torch.full((experts, responses), 1 / experts, dtype=torch.float64)
-    return Moments(even if weights is None else weights, mean, variance)
+    return Moments(even if weights is None else weights, mean, variance, correlation)
+
+
+def correlated(experts, n, responses, correlation, seed=0):
+    """Moments of experts that differ, in shares that differ by response."""
+    weights = torch.rand(experts, responses, generator=random(seed + 9), dtype=torch.float64) + 0.1
+    matrix = torch.full((responses, responses), correlation, dtype=torch.float64)
+    return moments(
+        draws(1, n, responses, seed=seed) + 0.4 * draws(experts, n, responses, seed=seed + 1),
+        0.2 + draws(experts, n, responses, seed=seed + 2).square(),
+        weights / weights.sum(dim=0),
+        matrix.fill_diagonal_(1.0),
+    )
+
+
+def sampled(of, count, seed=5):
+    """Draws of (count, n, responses) and the experts that each follows."""
+    shares, experts = of.scenarios(torch.arange(of.mean.shape[-1]))
+    chosen = experts[torch.multinomial(shares, count, replacement=True, generator=random(seed))]
+    responses = torch.arange(of.mean.shape[-1])
+    root = torch.linalg.cholesky(of.correlation)
+    normal = draws(count, *of.mean.shape[1:], seed=seed + 1) @ root.mT
+    mean = of.mean[chosen, :, responses].transpose(1, 2)
+    sd = of.variance.sqrt()[chosen, :, responses].transpose(1, 2)
+    return mean + sd * normal, chosen
+
+
+@pytest.mark.parametrize("correlation", [-0.45, 0.0, 0.6, 0.9])
+def test_correlated_bounds_are_met_together_as_often_as_draws_meet_them(correlation):
+    wanted = goals({}, {"goal": "at_least", "bound": 0.3}, {"goal": "at_most", "bound": 0.5})
+    of = correlated(3, 40, 3, correlation)
+    Y, _ = sampled(of, 40_000)
+    seen = wanted.met(Y).double().mean(dim=0)
+    torch.testing.assert_close(log_probability_met(wanted, of).exp(), seen, atol=0.02, rtol=0.0)
+    alone = Moments(of.weights, of.mean, of.variance)
+    wrong = (log_probability_met(wanted, alone).exp() - seen).abs().max()
+    assert wrong > 0.05 or correlation == 0.0
+
+
+@pytest.mark.parametrize("correlation", [-0.7, 0.8])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        goals({}, {"goal": "at_least", "bound": 0.3}),
+        goals({"goal": "minimize"}, {"goal": "at_least", "bound": 0.3}),
+        goals({"goal": "near", "bound": 0.3}, {"goal": "at_most", "bound": 0.3}),
+    ],
+    ids=["maximize", "minimize", "near"],
+)
+def test_one_objective_with_a_bound_is_scored_as_draws_say(wanted, correlation):
+    of, known = correlated(2, 60, 2, correlation), correlated(2, 12, 2, correlation, seed=7)
+    known = Moments(of.weights, known.mean, known.variance, of.correlation)
+    score = score_of(wanted, known, random(0))(of).exp()
+    Y, experts = sampled(of, 40_000)
+    likely = log_probability_met(wanted, known).exp() >= 0.5
+    best = wanted.values(known.mean[experts, :, torch.arange(2)].transpose(1, 2))[:, likely]
+    gain = (wanted.values(Y)[..., 0] - best.amax(dim=(1, 2))[:, None]).clamp_min(0)
+    seen = (gain * wanted.met(Y)).mean(dim=0)
+    torch.testing.assert_close(score, seen, atol=0.02, rtol=0.1)
+
+
+def test_two_objectives_with_a_bound_are_ranked_as_draws_rank_them():
+    wanted = goals({}, {}, {"goal": "at_least", "bound": 0.0})
+    of, known = correlated(2, 200, 3, 0.6), correlated(2, 12, 3, 0.6, seed=7)
+    known = Moments(of.weights, known.mean, known.variance, of.correlation)
+    score = score_of(wanted, known, random(0))(of)
+    Y, experts = sampled(of, 8_000)
+    likely = log_probability_met(wanted, known).exp() >= 0.5
+    scalarise = Scalarisations.of(wanted, wanted.values(known.mean).flatten(0, 1), 8_000, random(1))
+    best = wanted.values(known.mean[experts, :, torch.arange(3)].transpose(1, 2))[:, likely]
+    gain = (scalarise(wanted.values(Y)) - scalarise(best).amax(dim=1)[:, None]).clamp_min(0)
+    seen = (gain * wanted.met(Y)).mean(dim=0)
+    assert seen[score.argmax()] > 0.7 * seen.max()
+    best_20 = set(seen.argsort(descending=True)[:20].tolist())
+    assert len(best_20 & set(score.argsort(descending=True)[:20].tolist())) >= 14
+
+
+@pytest.mark.parametrize(
+    "wanted", [goals({}), goals({"goal": "near", "bound": 0.0}), goals({}, {})]
+)
+def test_candidates_far_from_any_improvement_are_still_ordered(wanted):
+    responses = int(wanted.objective.max()) + 1
+    known = torch.zeros(1, 3, responses, dtype=torch.float64) + 0.01
+    known[0, 1:] -= 5.0
+    far = torch.tensor([-9.0, -8.0, -7.0, -6.0], dtype=torch.float64)
+    mean = far[None, :, None].expand(1, 4, responses).clone()
+    score = score_of(wanted, moments(known, torch.full_like(known, 0.01)), random(0))
+    scores = score(moments(mean, torch.full_like(mean, 1e-4)))
+    assert (scores.diff() > 0).all()
+    assert scores.isfinite().all()
+
+
+def test_any_number_of_candidates_is_scored_like_each_alone():
+    for wanted in (goals({}, {"goal": "at_most", "bound": 0.5}), goals({}, {})):
+        of = correlated(3, 2_500, 2, 0.5)
+        score = score_of(wanted, of.rows(slice(0, 20)), random(0))
+        together = score(of)
+        torch.testing.assert_close(together[1_500:1_510], score(of.rows(slice(1_500, 1_510))))
+        assert score(of.rows(slice(0, 0))).shape == (0,)
 
 
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])
@@ -130,63 +227,6 @@ def test_a_heavier_objective_counts_for_more():
     points = torch.tensor([[1.0, 0.3], [0.3, 1.0]], dtype=torch.float64)
     first, second = scalarise(points.expand(2_000, 2, 2)).mean(dim=0)
     assert first > 1.5 * second
-
-
-def test_joint_values_of_one_objective_are_the_values_themselves():
-    candidates, known = draws(6, 4, 1), draws(6, 3, 1, seed=1)
-    worth, best = joint_values(goals({"goal": "minimize"}), candidates, known, 16, random(0))
-    torch.testing.assert_close(worth, -candidates[..., 0])
-    torch.testing.assert_close(best, (-known[..., 0]).amax(dim=1))
-
-
-def test_joint_values_count_only_what_meets_the_bounds():
-    bounded = goals({}, {"goal": "at_most", "bound": 0.0})
-    candidates = torch.tensor([[[3.0, 1.0], [2.0, -1.0]]], dtype=torch.float64)
-    known = torch.tensor([[[9.0, 1.0], [1.0, -1.0], [0.5, -1.0]]], dtype=torch.float64)
-    worth, best = joint_values(bounded, candidates, known, 16, random(0))
-    assert worth.tolist() == [[-math.inf, 2.0]]
-    assert best.tolist() == [1.0]
-    none_met = torch.tensor([[[9.0, 1.0], [4.0, 1.0]]], dtype=torch.float64)
-    _, best = joint_values(bounded, candidates, none_met, 16, random(0))
-    assert best.tolist() == [4.0]
-
-
-def test_joint_values_of_several_objectives_have_a_channel_a_draw_and_direction():
-    worth, best = joint_values(goals({}, {}), draws(6, 4, 2), draws(6, 3, 2), 16, random(0))
-    assert worth.shape == (96, 4)
-    assert best.shape == (96,)
-    assert (worth >= 0).all()
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), count=st.integers(1, 4))
-def test_greedy_comes_near_the_best_of_all_sets(seed, count):
-    worth = draws(30, 7, seed=seed)
-    best = draws(30, seed=seed + 1)
-    allowed = torch.rand(7, generator=random(seed)) < 0.8
-
-    def improvement(chosen):
-        return float((worth[:, chosen].amax(dim=1) - best).clamp_min(0).mean())
-
-    picks, gains, after = greedy(worth, best, count, allowed)
-    possible = np.flatnonzero(allowed.numpy()).tolist()
-    assert len(picks) == len(set(picks)) == min(count, len(possible))
-    assert set(picks) <= set(possible)
-    if not picks:
-        return
-    top = max(improvement(list(s)) for s in itertools.combinations(possible, len(picks)))
-    assert improvement(picks) >= (1 - 1 / math.e) * top - 1e-12
-    assert sum(gains) == pytest.approx(improvement(picks))
-    assert improvement(picks[:1]) == pytest.approx(max(improvement([i]) for i in possible))
-    assert all(a >= b - 1e-12 for a, b in itertools.pairwise(gains))
-    torch.testing.assert_close(after, torch.maximum(best, worth[:, picks].amax(dim=1)))
-
-
-def test_greedy_never_takes_what_misses_the_bounds_before_what_meets_them():
-    worth = torch.tensor([[-math.inf, 1.0, 3.0], [-math.inf, 2.0, -math.inf]])
-    picks, gains, _ = greedy(worth, torch.zeros(2), 3, torch.ones(3, dtype=torch.bool))
-    assert picks == [1, 2, 0]
-    assert gains == [1.5, 1.0, 0.0]
 
 
 def test_merit_orders_measured_formulas():
