@@ -71,11 +71,12 @@ def sentences(prospects: Prospects | None, definition: Definition) -> tuple[str,
 
 
 def _of_plate(prospects: Prospects, objectives: list[Response]) -> str:
-    chance = _likely(prospects.chance)
+    chance = likelihood(prospects.chance)
     if prospects.met < 0.5:
+        met = likelihood(prospects.met)
         return (
-            f"That a known formula meets all bounds is only {_likely(prospects.met)} likely; that "
-            f"this plate holds one that does, or a better one, is {chance} likely."
+            f"That a known formula meets all bounds is only {met} likely; that this "
+            f"plate holds one that does, or a better one, is {chance} likely."
         )
     gain, low, high = (
         _amount(share, prospects, objectives[0])
@@ -83,13 +84,13 @@ def _of_plate(prospects: Prospects, objectives: list[Response]) -> str:
     )
     return (
         f"This plate is expected to {_wish(objectives)} by {gain} (80 % interval {low} to {high}); "
-        f"it is {chance} likely to do so at all, {_likely(prospects.chance_of_step)} by "
+        f"it is {chance} likely to do so at all, {likelihood(prospects.chance_of_step)} by "
         f"{_step(prospects, objectives[0])} or more."
     )
 
 
 def _of_space(prospects: Prospects, objectives: list[Response]) -> str:
-    likely = _likely(prospects.better)
+    likely = likelihood(prospects.better)
     if prospects.met < 0.5:
         return f"As far as the model knows, it is {likely} likely that the space holds one at all."
     step, left = (
@@ -138,10 +139,11 @@ def _step(prospects: Prospects, response: Response) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.{0 if share >= 0.095 else 1}f} %"
+    return f"{100 * share:.{1 if 0.0005 <= share < 0.0995 else 0}f} %"
 
 
-def _likely(probability: float) -> str:
+def likelihood(probability: float) -> str:
+    """Return a probability in words that promise no certainty."""
     if probability < 0.01:
         return "less than 1 %"
     return "more than 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"

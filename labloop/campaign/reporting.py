@@ -12,6 +12,7 @@ import pandas as pd
 from labloop import store
 from labloop.campaign.knowledge import Observed, own
 from labloop.campaign.pretraining import plain_is_ahead
+from labloop.campaign.prospecting import likelihood
 from labloop.campaign.rounds import Round, control_names, definition_of, read_round
 from labloop.campaign.standing import Standing, standing
 from labloop.definition import Definition
@@ -54,7 +55,7 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
         round=number,
         state=stored.state,
         as_of=_as_of(opened),
-        facts=_facts(values, responses, known, now),
+        facts=(*_facts(values, responses, known, now), *_outlook(shown)),
         proposed=_proposed(shown, definition.plate.wells),
         outcome=_outcome(opened, values, responses, number),
         next_step=_NEXT[now.next[0].split()[1]],
@@ -251,6 +252,16 @@ def _facts(
         rows = counted(sum(n for n, _ in now.counts.sources.values()), "formula")
         facts.append(Fact("history", rows, f"of {counted(len(now.counts.sources), 'source')}"))
     return tuple(facts)
+
+
+def _outlook(shown: Round) -> tuple[Fact, ...]:
+    """Return what was left to gain as the round was proposed."""
+    if shown.prospects is None:
+        return ()
+    likely = f"{likelihood(shown.prospects.better)} likely"
+    return (
+        Fact("better by 5 % or more", likely, f"to exist, as far as round {shown.number} knew"),
+    )
 
 
 def _proposed(shown: Round, plate_wells: int) -> tuple[str, ...]:

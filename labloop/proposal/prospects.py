@@ -30,13 +30,15 @@ _DIRECTIONS = 16
 _KNOWN = 1_024
 _SPREAD = 2_048
 _PARENTS = 24
-_GENERATIONS = 6
-_CHILDREN = 2_048
+_GENERATIONS = 12
+_CHILDREN = 1_024
 _LISTED = 16_384
 _CHUNK = 2_048
 _OF_RANGE = 0.2  # of the range of measured values; a share of a smaller best says nothing
 _INTERVAL = (0.1, 0.9)
+_FEWEST = 8  # functions that a probability can be told from
 
+Bools = npt.NDArray[np.bool_]
 Worth = Callable[[Tensor], Tensor]
 
 
@@ -44,7 +46,10 @@ class Surrogate(Protocol):
     """What prospects need of a model of the responses."""
 
     def sample_functions(self, samples: int, *, seed: int = 0) -> Any:
-        """Return functions whose `values` at (n, columns) are (samples, n, responses)."""
+        """Return functions: their `values` at (n, columns) are (samples, n, responses).
+
+        Their `in_steps` (samples,) says which of them move in steps.
+        """
         ...
 
 
@@ -54,7 +59,7 @@ def prospects(
     goals: Goals,
     known: Known,
     measured: Floats,
-    logarithmic: npt.NDArray[np.bool_],
+    logarithmic: Bools,
     noise: Floats,
     plate: LevelNumbers,
     listed: LevelNumbers | None = None,
@@ -113,6 +118,7 @@ def prospects(
         scale.shares(base, of_plate),
         scale.shares(base, of_space),
         met,
+        _smooth(functions.in_steps),
         [(each.noise(sd), each.measure) for each, sd in of_objective],
     )
 
@@ -121,11 +127,18 @@ def _summed(
     scale: _Scale,
     gain: Floats,
     potential: Floats,
-    met: npt.NDArray[np.bool_],
+    met: Bools,
+    smooth: Bools,
     noise: list[tuple[float, Measure]],
 ) -> Prospects:
-    """Return what (functions,) improvements come to; `met` says where there is something known."""
+    """Return what (functions,) improvements come to.
+
+    `met` says in which functions a known formula meets the bounds, `smooth` which of them count
+    for the space.
+    """
     some = 2 * int(met.sum()) >= len(met)
+    of_step = float((gain >= STEP).mean())
+    left = potential[met & smooth] if (met & smooth).any() else gain[met]
     low, high = np.quantile(gain[met], _INTERVAL) if some else (np.nan, np.nan)
     return Prospects(
         measure=scale.measure,
@@ -134,13 +147,22 @@ def _summed(
         gain_low=float(low),
         gain_high=float(high),
         chance=float((gain > 0).mean()),
-        chance_of_step=float((gain >= STEP).mean()),
-        better=float((potential >= STEP).mean()),
-        potential=float(np.median(potential[met])) if some else float("nan"),
+        chance_of_step=of_step,
+        better=max(float((potential[smooth] >= STEP).mean()), of_step),
+        potential=float(np.median(left)) if some else float("nan"),
         met=float(met.mean()),
         noise=tuple(share for share, _ in noise),
         noise_of=tuple(measure for _, measure in noise),
     )
+
+
+def _smooth(in_steps: Bools) -> Bools:
+    """Return (functions,) which are to be asked for their highest point.
+
+    A function of trees is honest at any one formula, but over a whole space there is always a leaf
+    that stands out by chance: nearly all of them promise more, whatever is known.
+    """
+    return np.asarray(~in_steps if (~in_steps).sum() >= _FEWEST else np.ones_like(in_steps))
 
 
 @dataclass(frozen=True)
@@ -170,9 +192,7 @@ class _Scale:
         return float(np.sinh(sd)) if self.measure == "ratio" else sd / self.unit
 
 
-def _scales(
-    goals: Goals, values: Tensor, measured: Floats, logarithmic: npt.NDArray[np.bool_]
-) -> list[_Scale]:
+def _scales(goals: Goals, values: Tensor, measured: Floats, logarithmic: Bools) -> list[_Scale]:
     """Return the scale of each objective of which known formulas have (functions, n, k) values."""
     found = []
     for i, j in enumerate(goals.objective.tolist()):

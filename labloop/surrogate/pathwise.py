@@ -148,6 +148,15 @@ class FunctionDraws:
     scale: Array
     dtype: torch.dtype
 
+    @property
+    def in_steps(self) -> NDArray[np.bool_]:
+        """(S,) which functions follow trees in any response, and so move in steps."""
+        stepped = np.zeros(self.samples, dtype=bool)
+        for _, draws, path in self.paths:
+            if isinstance(path.expert, Ensemble) and path.expert.of == "trees":
+                stepped[draws.numpy()] = True
+        return stepped
+
     def values(
         self,
         X: NDArray[np.floating] | Tensor,

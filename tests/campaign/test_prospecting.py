@@ -35,7 +35,7 @@ def definition(*responses, replicates=2):
 def test_the_sentences_of_a_logarithm():
     titre = {"name": "titre", "transform": "log"}
     assert sentences(FOUND, definition(titre)) == (
-        "This plate is expected to raise the best titre by 4.2 % (80 % interval 0.0 % to 11 %); it "
+        "This plate is expected to raise the best titre by 4.2 % (80 % interval 0 % to 11 %); it "
         "is 72 % likely to do so at all, 41 % by 5 % or more.",
         "As far as the model knows, it is 88 % likely that the space holds a formula better by 5 % "
         "or more; the median of what is left to gain is 23 %.",

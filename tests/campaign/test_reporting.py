@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from labloop import Campaign
+from labloop.campaign.prospecting import likelihood
 from labloop.campaign.reporting import round_page
 from labloop.errors import RefusedError
 
@@ -92,6 +93,15 @@ def test_adopted_formulas_follow_the_round_before_them(recorded, lab):
     (row,) = page.all_values.query("origin == 'adopted' and response == 'titre'").to_dict("records")
     assert (row["round"], row["measured"]) == (1, 9.0)
     assert page.facts[2].note == f"formula {row['formula']}, adopted"
+
+
+def test_a_round_with_prospects_shows_how_likely_there_is_better(recorded):
+    shown = recorded.propose(seed=2)
+    assert not any(fact.name == "better by 5 % or more" for fact in page_of(recorded, 1).facts)
+    fact = page_of(recorded, 2).facts[-1]
+    assert fact.name == "better by 5 % or more"
+    assert fact.value == f"{likelihood(shown.prospects.better)} likely"
+    assert fact.note == "to exist, as far as round 2 knew"
 
 
 def test_the_same_campaign_gives_the_same_file(recorded, tmp_path):

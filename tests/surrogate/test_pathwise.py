@@ -97,6 +97,16 @@ def test_seeds_decide(surrogate, formulas):
     assert not np.allclose(one, other)
 
 
+def test_functions_of_trees_move_in_steps(surrogate):
+    functions = surrogate.sample_functions(64, seed=1)
+    line = np.full((400, 6), 0.5)
+    line[:, 0] = np.linspace(0.4, 0.4001, 400)
+    jumps = np.abs(np.diff(functions.values(line), axis=1)).max(axis=(1, 2))
+    assert functions.in_steps.any()
+    assert not functions.in_steps.all()
+    assert jumps[~functions.in_steps].max() < 1e-3
+
+
 def test_experts_take_their_shares_of_the_draws_in_any_order(surrogate):
     weights = torch.tensor([[0.5, 0.5], [0.25, 0.25], [0.25, 0.0], [0.0, 0.25]]).double()
 
