@@ -35,20 +35,26 @@ from labloop.surrogate.points import Points
 
 MAX_ANCHORS = 1500
 FITTING_ROWS = 600
+NEARING_ROWS = 200
 
 
 def factor(matrix: Tensor) -> Tensor:
     """Return the lower Cholesky factors of (…, n, n), each with as little jitter as will do."""
     size = matrix.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True).detach().clamp_min(1e-12)
-    eye = torch.eye(matrix.shape[-1], dtype=matrix.dtype)
     jitter = torch.full_like(size, 1e-8)
+
+    def jittered() -> Tensor:
+        raised = matrix.clone()
+        raised.diagonal(dim1=-2, dim2=-1).add_(jitter * size)
+        return raised
+
     for more in (1e-6, 1e-4, 1e-2, 1.0):
-        lower, info = torch.linalg.cholesky_ex(matrix + (jitter * size).unsqueeze(-1) * eye)
+        lower, info = torch.linalg.cholesky_ex(jittered())
         failed = (info > 0).unsqueeze(-1)
         if not bool(failed.any()):
             return lower
         jitter = torch.where(failed, more, jitter)
-    return torch.linalg.cholesky(matrix + (jitter * size).unsqueeze(-1) * eye)
+    return torch.linalg.cholesky(jittered())
 
 
 class _Matern(torch.autograd.Function):
@@ -80,11 +86,24 @@ class _Matern(torch.autograd.Function):
 
 
 def _fit(
-    shape: Shape, points: Points, y: Tensor, known: Tensor, response: int, prior_mean: Tensor
-) -> Hyperparameters:
-    """Maximise marginal likelihood × prior by L-BFGS-B in the logs of the hyperparameters."""
+    shape: Shape, points: Points, y: Tensor, known: Tensor, response: int, prior_mean: Tensor,
+    seed: int,
+) -> Hyperparameters:  # fmt: skip
+    """Maximise marginal likelihood × prior over the hyperparameters, of many rows in two steps."""
+    start = start_of(shape, points.x.shape[-1])
+    few = thin(torch.arange(len(y)), NEARING_ROWS, seed)
+    if len(y) > 2 * len(few):  # the optimum of a part is near, and found in no time
+        part = (points.take(few), y[few], known[few], response, prior_mean[few])
+        start = _maximised(shape, *part, start, 1e-5)
+    return read_logs(_maximised(shape, points, y, known, response, prior_mean, start, 1e-7))
+
+
+def _maximised(
+    shape: Shape, points: Points, y: Tensor, known: Tensor, response: int, prior_mean: Tensor,
+    start: Tensor, tolerance: float,
+) -> Tensor:  # fmt: skip
+    """Return the logs of the hyperparameters that L-BFGS-B reaches from `start`."""
     columns = points.x.shape[-1]
-    start = start_of(shape, columns)
     # What does not depend on the hyperparameters is computed once.
     fixed = fixed_covariance(shape, points, points, response)
     gram = points.phi @ points.phi.mT if shape.history else None
@@ -118,9 +137,9 @@ def _fit(
         jac=True,
         method="L-BFGS-B",
         bounds=list(zip(lowest, highest, strict=True)),
-        options={"maxiter": 150, "ftol": 1e-7},
+        options={"maxiter": 150, "ftol": tolerance},
     )
-    return read_logs(torch.as_tensor(found.x))
+    return torch.as_tensor(found.x)
 
 
 @dataclass(frozen=True)
@@ -225,7 +244,8 @@ def fit_process(
     history = anchors.prior[:, response] if shape.history else torch.zeros_like(y)
     if len(rows):
         some = thin(torch.arange(len(rows)), FITTING_ROWS, seed)
-        theta = _fit(shape, anchors.take(some), y[some], known[some], response, history[some])
+        part = (anchors.take(some), y[some], known[some], response, history[some])
+        theta = _fit(shape, *part, seed)
     else:
         theta = read_logs(start_of(shape, points.x.shape[-1]))
     noise = noise_of(theta, known)

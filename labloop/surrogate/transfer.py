@@ -15,7 +15,7 @@ from labloop.surrogate.censoring import pseudo_observations
 from labloop.surrogate.experts import Ensemble, Expert, calibrated_ensemble, plain_ensemble
 from labloop.surrogate.forest import FEWEST_ROWS, TREES, Forest, Grove, own_forest
 from labloop.surrogate.gp import GaussianProcess, fit_process
-from labloop.surrogate.kernels import OWN_ROWS, RESIDUAL_GP, noise_of
+from labloop.surrogate.kernels import OWN_ROWS, RESIDUAL_GP, Shape, noise_of
 from labloop.surrogate.model import Surrogate
 from labloop.surrogate.network import Network
 from labloop.surrogate.points import Describer, Points
@@ -30,7 +30,7 @@ from labloop.surrogate.scaling import (
     standard_variances,
 )
 from labloop.surrogate.stacking import left_out_densities, stacked_weights
-from labloop.surrogate.threads import one_thread
+from labloop.surrogate.threads import one_thread, side_by_side
 from labloop.surrogate.training import Progress, bootstrap, silent
 from labloop.surrogate.tuning import (
     PATENT,
@@ -42,7 +42,6 @@ from labloop.surrogate.tuning import (
 )
 
 Transfer = Literal["staged", "patent"]
-FEW_ROWS = 300
 # Of a measurement of unknown variance, as the Gaussian processes start with.
 USUAL_NOISE = 0.1
 
@@ -87,13 +86,14 @@ def fit(
         if pretrained is None:
             raise RefusedError('transfer = "patent" needs a pretrained network; import a history.')
         return _patent(pretrained, X, np.where(sides == 0, Y, np.nan), active, seed, progress)
-    with one_thread(when=len(X) <= FEW_ROWS):
-        return _staged(pretrained, X, Y, variance, sides, active, seed, progress)
+    workers = torch.get_num_threads()
+    with one_thread():
+        return _staged(pretrained, X, Y, variance, sides, active, seed, workers, progress)
 
 
 def _staged(
     pretrained: Pretrained | None, X: Array, Y: Array, variance: Array, sides: NDArray[np.int8],
-    active: Tensor, seed: int, progress: Progress,
+    active: Tensor, seed: int, workers: int, progress: Progress,
 ) -> Surrogate:  # fmt: skip
     level, scale = own_scales(Y, *_prior_scales(pretrained, Y.shape[1]))
     y = torch.as_tensor((Y - level) / scale)
@@ -107,11 +107,11 @@ def _staged(
     describer = Describer(pretrained, tuned, frozen, active, Y.shape[1])
     source = _source_trees(pretrained, X, Y.shape[1])
     with torch.no_grad():
-        grove = _grove(describer(rows), y, known, pretrained, source, seed)
+        grove = _grove(describer(rows), y, known, pretrained, source, seed, workers)
     describer = Describer(pretrained, tuned, frozen, active, Y.shape[1], grove=grove)
     with torch.no_grad():
         points = describer(rows)
-    experts = _processes(points, y, known, exact, pretrained is not None, seed, progress)
+    experts = _processes(points, y, known, exact, pretrained is not None, seed, workers, progress)
     processes = cast(list[GaussianProcess], list(experts.values())[-1])
     if tuned is not None:
         seen = torch.zeros(len(draws), len(X), dtype=torch.bool).scatter_(1, draws, True)
@@ -132,18 +132,22 @@ def _staged(
 
 def _processes(
     points: Points, y: Tensor, known: Tensor, exact: Tensor, history: bool, seed: int,
-    progress: Progress,
+    workers: int, progress: Progress,
 ) -> dict[str, list[Expert]]:  # fmt: skip
     """Fit the Gaussian processes of every response, the one nearest the history last."""
     shapes = {"own_rows": OWN_ROWS} | ({"residual_gp": RESIDUAL_GP} if history else {})
-    responses = y.shape[1]
-    experts: dict[str, list[Expert]] = {name: [] for name in shapes}
-    for done, (name, shape) in enumerate(shapes.items()):
-        for j in range(responses):
-            process = fit_process(shape, points, y[:, j], known[:, j], j, seed, exact[:, j])
-            experts[name].append(process)
-            progress(done * responses + j + 1, len(shapes) * responses)
-    return experts
+    tasks = [(shape, j) for shape in shapes.values() for j in range(y.shape[1])]
+
+    def fitted(task: tuple[Shape, int]) -> GaussianProcess:
+        shape, j = task
+        return fit_process(shape, points, y[:, j], known[:, j], j, seed, exact[:, j])
+
+    processes: list[Expert] = []
+    for process in side_by_side(fitted, tasks, workers):
+        processes.append(process)
+        progress(len(processes), len(tasks))
+    m = y.shape[1]
+    return {name: processes[k * m : (k + 1) * m] for k, name in enumerate(shapes)}
 
 
 def _prior_scales(pretrained: Pretrained | None, responses: int) -> tuple[Array, Array]:
@@ -189,7 +193,7 @@ def _source_trees(pretrained: Pretrained | None, X: Array, responses: int) -> Te
 
 def _grove(
     points: Points, y: Tensor, known: Tensor, pretrained: Pretrained | None, source: Tensor,
-    seed: int,
+    seed: int, workers: int,
 ) -> Grove | None:  # fmt: skip
     """Grow a forest for each response, or none where there is neither history nor enough rows.
 
@@ -201,13 +205,15 @@ def _grove(
     inputs = points.x.numpy()
     # The less is known of a row, the less it counts beside the response's own variance of 1.
     weights = (1.0 / (1.0 + known.nan_to_num(USUAL_NOISE))).numpy()
-    forests = []
-    for j in range(y.shape[1]):
+
+    def grown(j: int) -> Forest | None:
+        if not enough[j]:
+            return None
         rows = torch.nonzero(~torch.isnan(y[:, j])).squeeze(1).numpy()
         both = np.column_stack([inputs[rows], points.prior[rows, j].numpy()])
-        forests.append(
-            own_forest(both, y[rows, j].numpy(), weights[rows, j], seed) if enough[j] else None
-        )
+        return own_forest(both, y[rows, j].numpy(), weights[rows, j], seed)
+
+    forests = list(side_by_side(grown, range(y.shape[1]), workers))
     level, gain = level_and_gain(source.mean(1), y)
     return Grove(tuple(forests), level.numpy(), gain.numpy())
 

@@ -35,6 +35,24 @@ def values(p):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_many_rows_reach_the_optimum_by_way_of_a_part_of_them(shape, monkeypatch):
+    p = points(60)
+    y = values(p) + 0.1 * torch.randn(60, generator=torch.Generator().manual_seed(1)).double()
+    whole = fit_process(shape, p, y, unknown(60), 0)
+    monkeypatch.setattr("labloop.surrogate.gp.NEARING_ROWS", 20)
+    by_part = fit_process(shape, p, y, unknown(60), 0)
+    test = points(9, seed=2)
+    for one, other in zip(whole.marginal(test), by_part.marginal(test), strict=True):
+        assert torch.allclose(one, other, rtol=0.01, atol=1e-3)
+    monkeypatch.setattr("labloop.surrogate.gp._maximised", lambda *a: a[-2])  # where it starts
+    assert not torch.allclose(
+        fit_process(shape, p, y, unknown(60), 0).marginal(test)[1],
+        whole.marginal(test)[1],
+        rtol=0.05,
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_agrees_with_the_textbook_solution(shape):
     train, test = points(25), points(6, seed=1)
     y = values(train)

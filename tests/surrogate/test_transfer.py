@@ -90,6 +90,24 @@ def test_same_seed_same_surrogate(pretrained, lines):
     assert np.array_equal(one.variance, two.variance)
 
 
+@pytest.mark.parametrize("history", [True, False])
+def test_the_number_of_threads_changes_no_digit(pretrained, lines, candidates, history):
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            surrogate = fit(pretrained if history else None, lines.own_x, lines.own_y)
+            streamed = surrogate.mean_and_variance(candidates, chunk=7, by_expert=True)
+            found.append(streamed)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    one, two = found
+    assert np.array_equal(one.expert_mean, two.expert_mean)
+    assert np.array_equal(one.expert_variance, two.expert_variance)
+
+
 def test_known_variances_count(pretrained, lines):
     variance = np.full_like(lines.own_y, 1e-4)
     variance[0] = 1e6
