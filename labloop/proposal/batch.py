@@ -31,6 +31,7 @@ from labloop.proposal.joint import Joint, Shortlist, seat
 from labloop.proposal.pool import Pool, apart, free, thinned
 from labloop.proposal.space_filling import space_filling
 from labloop.proposal.stream import Progress
+from labloop.proposal.topping_up import topped_up
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
@@ -141,7 +142,8 @@ def _seated(
     pool = candidates(space, on_levels, known, settings, rng, listed, progress)
     taken = np.concatenate([_taken(space, known, listed), filled])
     new = free(space, pool.levels, taken, listed=listed is not None)
-    pool = _shortened(space, pool.take(np.flatnonzero(new)), listed)
+    whole = pool.take(np.flatnonzero(new))
+    pool = _shortened(space, whole, listed)
     if first_plate:
         pool = pool.top(count) if listed is not None else apart(space, pool, count)
     progress("choosing the plate", 0, 1)
@@ -152,11 +154,14 @@ def _seated(
     mixing = 0 if listed is not None else round(settings.seats.mixing * (count + len(filled)))
     shortlist = Shortlist(space.encode(pool.levels), pool.score, pool.origin == MIXING)
     picks, gains = seat(joint.draw, len(filled), shortlist, mixing, count)
+    levels = np.concatenate([spread.levels, pool.levels[picks]])
+    taken = np.concatenate([taken, space.encode(pool.levels[picks])])
+    rest = topped_up(space, whole, taken, count - len(picks), rng, listed)
     progress("choosing the plate", 1, 1)
     return Chosen(
-        np.concatenate([spread.levels, pool.levels[picks]]),
-        np.concatenate([spread.origin, pool.origin[picks]]),
-        np.array(gains, dtype=float),
+        np.concatenate([levels, rest.levels]),
+        np.concatenate([spread.origin, pool.origin[picks], rest.origin]),
+        np.array([*gains, *(0.0 for _ in range(len(rest)))], dtype=float),
     )
 
 

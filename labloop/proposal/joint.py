@@ -210,22 +210,27 @@ def spaced(
         eligible: (n,) which candidates may be chosen.
         count: How many to return; fewer where there are no more.
     """
-    scaled = codes / np.sqrt(codes.shape[1])
+    square = np.einsum("nc,nc->n", codes, codes)
+
+    def gaps(row: int) -> Floats:
+        away = square + square[row] - 2.0 * (codes @ codes[row])
+        return np.asarray(np.sqrt(np.maximum(away, 0.0) / codes.shape[1]))
+
     open_ = eligible.copy()
     open_[taken] = False
     order = np.argsort(-score, kind="stable")
     gap = np.full(len(codes), np.inf)
     for row in taken:
-        gap = np.minimum(gap, np.linalg.norm(scaled - scaled[row], axis=1))
+        gap = np.minimum(gap, gaps(row))
     rows: list[int] = []
     apart = APART
     while len(rows) < count and open_.any():
-        far = order[(open_ & (gap >= apart))[order]]
-        if not len(far):
+        far = (open_ & (gap >= apart))[order]
+        if not far.any():
             apart = apart / 2 if apart > LEAST_APART else 0.0
             continue
-        row = int(far[0])
+        row = int(order[far.argmax()])
         rows.append(row)
         open_[row] = False
-        gap = np.minimum(gap, np.linalg.norm(scaled - scaled[row], axis=1))
+        gap = np.minimum(gap, gaps(row))
     return rows

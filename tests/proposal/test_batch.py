@@ -256,3 +256,23 @@ def test_a_measured_formula_off_the_grid_does_not_come_again_from_a_list(space_o
     known = Known(measured, truth(measured)[:, 0], np.empty((0, 4)), np.empty((0, 4)))
     chosen = chosen_from(space, known, fake_surrogate, listed=listed)
     assert not {row.tobytes() for row in chosen.levels} & {row.tobytes() for row in listed[:40]}
+
+
+@pytest.mark.parametrize("which", ["free", "hard"])
+def test_a_plate_larger_than_its_shortlist_is_filled(which, request, fake_surrogate):
+    space = request.getfixturevalue(which)
+    known = known_of(space, pending=3)
+    chosen = chosen_from(space, known, fake_surrogate, count=700)
+    check(space, chosen, known, 700)
+    assert np.isfinite(chosen.acquisition).all()
+
+
+def test_a_list_longer_than_the_shortlist_is_used_to_the_last(hard, fake_surrogate):
+    known = known_of(hard)
+    listed = np.unique(hard.sample(400, np.random.default_rng(8)), axis=0)
+    left = {row.tobytes() for row in listed} - {
+        row.tobytes() for row in hard.nearest(known.measured)
+    }
+    chosen = chosen_from(hard, known, fake_surrogate, count=400, listed=listed)
+    assert {row.tobytes() for row in chosen.levels} == left
+    assert len(chosen.levels) == len(left)
