@@ -67,6 +67,14 @@ _SEED = click.IntRange(0, 2**32 - 1)
 _campaign = click.argument("campaign")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+_where = _options(
+    click.option(
+        "--jobs", type=click.IntRange(min=1), help="Processes; as many as pay if left out."
+    ),
+    click.option(
+        "--cluster", metavar="ADDRESS", help="Dask scheduler, such as tcp://10.0.0.5:8786."
+    ),
+)
 _reading = _options(
     click.option("--no-header", is_flag=True, help="No header: components, then responses."),
     click.option(
@@ -204,11 +212,14 @@ def history(
 @_campaign
 @click.option("--folds", default=10, show_default=True, type=click.IntRange(0, 100))
 @click.option("--seed", default=0, show_default=True, type=_SEED)
+@_where
 @_json
-def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
+def pretrain(
+    campaign: str, folds: int, seed: int, jobs: int | None, cluster: str | None, as_json: bool
+) -> None:
     """Learn from the history, and say by cross-validation how well."""
     with _open(campaign) as opened, progress_shown() as progress:
-        pretraining = opened.pretrain(folds=folds, seed=seed, progress=progress)
+        pretraining = opened.pretrain(folds, seed, progress, jobs=jobs, cluster=cluster)
     if as_json:
         show_json(
             {
@@ -251,6 +262,7 @@ def pretrain(campaign: str, folds: int, seed: int, as_json: bool) -> None:
 @click.option("--formulas", type=click.IntRange(min=1), help="Distinct formulas of the round.")
 @click.option("--seed", type=_SEED, help="Makes the round repeatable.")
 @click.option("--candidates", type=click.Path(path_type=Path), help="File of the only candidates.")
+@_where
 @_dry_run
 @_json
 def propose(
@@ -258,6 +270,8 @@ def propose(
     formulas: int | None,
     seed: int | None,
     candidates: Path | None,
+    jobs: int | None,
+    cluster: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -265,7 +279,10 @@ def propose(
     from labloop.campaign.prospecting import stored
 
     with _open(campaign) as opened, progress_shown() as progress:
-        proposed = opened.propose(formulas, seed, candidates, dry_run=dry_run, progress=progress)
+        proposed = opened.propose(
+            formulas, seed, candidates,
+            dry_run=dry_run, jobs=jobs, cluster=cluster, progress=progress,
+        )  # fmt: skip
         responses = opened.definition.response_names
         following = "" if dry_run else opened.status().next[0]
     if as_json:
@@ -412,9 +429,9 @@ def report(campaign: str, number: int | None, out: Path) -> None:
 @click.option(
     "--lab",
     required=True,
-    metavar="LAB",
-    help="What answers: replay or emulator of your results; related, moderate or unrelated, which "
-    "are virtual.",
+    type=click.Choice(["replay", "emulator", "related", "moderate", "unrelated"]),
+    help="What answers: measured formulas alone, a model of them, or a virtual line that is so "
+    "like the history's.",
 )
 @click.option(
     "--source", metavar="NAME", help="Whose results stand for the new line; all others are history."
@@ -429,8 +446,7 @@ def report(campaign: str, number: int | None, out: Path) -> None:
     type=click.IntRange(1, 1000),
     help="Campaigns of each strategy.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes; all cores if left out.")
-@click.option("--cluster", metavar="ADDRESS", help="Dask scheduler, such as tcp://10.0.0.5:8786.")
+@_where
 @click.option("--out", type=click.Path(path_type=Path), help="HTML file with figure and table.")
 @_json
 def simulate(

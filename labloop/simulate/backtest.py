@@ -91,13 +91,14 @@ def hypervolume(goals: Goals, values: Floats) -> float:
 
 
 def _top(trial: Trial, share: float) -> set[bytes]:
-    """Return the pool's best formulas of one objective, none without a pool."""
+    """Return the pool's best of one objective that meet all bounds, none without a pool."""
     if trial.pool is None or len(trial.goals.objective) > 1:
         return set()
     truth = torch.from_numpy(trial.truth(trial.pool))
     values = torch.where(trial.goals.met(truth), trial.goals.values(truth)[:, 0], -torch.inf)
     count = max(1, round(share * len(trial.pool)))
-    return {trial.pool[row].tobytes() for row in torch.argsort(-values, stable=True)[:count]}
+    best = torch.argsort(-values, stable=True)[:count]
+    return {trial.pool[row].tobytes() for row in best[values[best].isfinite()]}
 
 
 def _without(left: LevelNumbers, taken: LevelNumbers) -> LevelNumbers:

@@ -12,21 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from scipy.spatial.distance import cdist
 
+from labloop.simulate.smooth import Process, fit_process
 from labloop.space.levels import Floats, Ints
 from labloop.surrogate.folds import grouped_folds
-from labloop.surrogate.threads import one_thread
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
 
 _FOLDS = 5
 _TREES = 100
-_TUNED_ROWS = 300  # of which the process learns its lengthscales
-_PROCESS_ROWS = 2000
-_CHUNK = 8192
 
 
 class Model(Protocol):
@@ -35,33 +30,6 @@ class Model(Protocol):
     def mean(self, X: Floats) -> Floats:
         """Return (n,) answers to (n, columns) encoded formulas."""
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class Process:
-    """A Gaussian process with a squared-exponential kernel; plain arrays, as workers take them.
-
-    Attributes:
-        X: (n, columns) encoded formulas in units of the lengthscales.
-        lengthscale: (columns,).
-        weights: (n,) of the kernel between a formula and those of `X`.
-        centre: The answer far from all of them.
-        noise: Variance of a measurement.
-    """
-
-    X: Floats
-    lengthscale: Floats
-    weights: Floats
-    centre: float
-    noise: float
-
-    def mean(self, X: Floats) -> Floats:
-        """Return (n,) answers to (n, columns) encoded formulas."""
-        chunks = np.array_split(X, max(1, len(X) // _CHUNK))
-        return np.concatenate(
-            [self.centre + _kernel(each / self.lengthscale, self.X) @ self.weights
-             for each in chunks]
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,45 +119,6 @@ def fit_forest(X: Floats, y: Floats) -> Model:
     from sklearn.ensemble import RandomForestRegressor
 
     return Forest(RandomForestRegressor(_TREES, random_state=0).fit(X, y))
-
-
-def fit_process(X: Floats, y: Floats) -> Model:
-    """Return a process that learned (n,) values of (n, columns) formulas.
-
-    Lengthscales and noise have the prior of Hvarfner et al. (2024), as in BoTorch, and are those
-    of the largest posterior density given at most 300 formulas.
-    """
-    from botorch.fit import fit_gpytorch_mll
-    from botorch.models import SingleTaskGP
-    from gpytorch.mlls import ExactMarginalLogLikelihood
-
-    rng = np.random.default_rng(0)
-    level, scale = float(y.mean()), float(y.std()) or 1.0
-    z = (y - level) / scale
-    some = np.sort(rng.permutation(len(X))[:_TUNED_ROWS])
-    inputs, values = torch.from_numpy(X[some]), torch.from_numpy(z[some, None])
-    with one_thread():
-        model = SingleTaskGP(inputs, values, outcome_transform=None, covar_module=_smooth(X))
-        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    lengthscale: Floats = model.covar_module.lengthscale.detach().double().numpy().reshape(-1)
-    noise = float(model.likelihood.noise.detach())
-    centre = float(model.mean_module.constant.detach())
-    rows = np.sort(rng.permutation(len(X))[:_PROCESS_ROWS])
-    known = X[rows] / lengthscale
-    covariance = _kernel(known, known) + noise * np.eye(len(rows))
-    weights = np.asarray(np.linalg.solve(covariance, z[rows] - centre) * scale, dtype=float)
-    return Process(known, lengthscale, weights, level + scale * centre, noise * scale**2)
-
-
-def _smooth(X: Floats) -> torch.nn.Module:
-    from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
-
-    module: torch.nn.Module = get_covar_module_with_dim_scaled_prior(X.shape[1])
-    return module
-
-
-def _kernel(a: Floats, b: Floats) -> Floats:
-    return np.asarray(np.exp(-0.5 * cdist(a, b, "sqeuclidean")))
 
 
 def _r2(y: Floats, predicted: Floats) -> float:

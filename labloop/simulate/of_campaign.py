@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 
-from labloop.definition import Definition, ProposalSettings
+from labloop.definition import Definition, ProposalSettings, Response
 from labloop.errors import RefusedError, did_you_mean
 from labloop.parallel import workers
 from labloop.proposal.goals import Goals
@@ -81,7 +82,7 @@ def simulate(
     if strategies is None and not met.history:
         names.remove("without history")  # it would do what labloop does
     settings, more = _settings(definition.proposal, met, rounds, formulas)
-    with workers(cluster, jobs):
+    with workers(cluster, jobs if jobs is None else min(jobs, len(names) * seeds)):
         plan = Plan(met.trial_of, settings, rounds)
         records = run(plan, names, range(1, seeds + 1), progress)
     responses = wanted_responses(definition)
@@ -93,7 +94,7 @@ def simulate(
         rounds=frame,
         summary=summary_of(frame),
         measures=measures,
-        notes=(*met.notes, *more),
+        notes=(*met.notes, *more, *_optimum(frame, responses)),
         warnings=met.warnings,
         outcome=outcome(frame, measures[0]),
     )
@@ -162,8 +163,8 @@ def _left_out(played: Played) -> tuple[str, ...]:
     if not played.left_out:
         return ()
     return (
-        f"{counted(played.left_out, 'more formula')} of {played.name} lack a measured response, "
-        "or contain a choice that the campaign does not have, and are left out.",
+        f"Left out: {counted(played.left_out, 'formula')} of {played.name} without a value of "
+        "every response, or with a choice that the campaign does not have.",
     )
 
 
@@ -199,6 +200,18 @@ def _doubts(emulator: Emulator, definition: Definition) -> tuple[str, ...]:
                 "it says little of the real line; a replay asks nothing of a model."
             )
     return tuple(told)
+
+
+def _optimum(frame: pd.DataFrame, responses: Sequence[Response]) -> tuple[str, ...]:
+    """Return the best that could have been found, where there is one objective."""
+    optima = frame.groupby("seed")["optimum"].first().dropna()
+    if not len(optima):
+        return ()
+    only = next(each for each in responses if each.is_objective)
+    title = f"distance of {only.name} from its target" if only.goal == "near" else only.name
+    value = with_unit(number(float(optima.mean())), only.unit)
+    mean = "" if optima.min() == optima.max() else ", mean over the seeds"
+    return (f"The best {title} that there was to find, as far as is known: {value}{mean}.",)
 
 
 # -- strategies, plates, seeds -------------------------------------------------------------------

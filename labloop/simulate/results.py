@@ -10,7 +10,6 @@ from labloop.campaign.knowledge import Observed, Scale, history, own, refuse_los
 from labloop.campaign.learning import merits
 from labloop.definition import Definition, Response
 from labloop.errors import RefusedError, did_you_mean
-from labloop.report.numbers import counted
 from labloop.space.levels import Floats, Ints
 from labloop.store import Store
 
@@ -119,15 +118,10 @@ def _played(known: Observed, past: Observed, number: int, scale: Scale) -> Playe
     name = "the campaign's own" if number == _OWN else f"the source {past.source_names[number]}"
     rows = _usable(known)
     if len(rows) < FEWEST:
-        what = f"{counted(len(rows), 'formula')} of {name}"
         raise RefusedError(
-            f"Only {what} has all responses measured, and a backtest on real results takes "
-            f"{FEWEST}; name a larger source with --source, or take a virtual lab with --lab "
-            "moderate."
-            if len(rows) == 1
-            else f"Only {what} have all responses measured, and a backtest on real results takes "
-            f"{FEWEST}; name a larger source with --source, or take a virtual lab with --lab "
-            "moderate."
+            f"A backtest on real results takes {FEWEST} formulas of which every response was "
+            f"measured, and there {'is' if len(rows) == 1 else 'are'} {len(rows)} of {name}; name "
+            "a larger source with --source, or take a virtual lab with --lab moderate."
         )
     kept = known.take(rows)
     Y, variance = scale.to_model(kept.measured, kept.standard_errors)
