@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -31,6 +32,10 @@ JOINING = 10.0  # seconds to wait for the first worker
 DEATHS = 3  # of workers, as many as Dask allows
 _ALIKE = ("labloop", "torch", "numpy", "scikit-learn")
 
+# What joblib.Parallel is told. Joblib's own configuration would also rule the small work of other
+# packages, such as the trees of a forest, which is best done on the spot.
+_CHOSEN: ContextVar[dict[str, Any] | None] = ContextVar("chosen", default=None)
+
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -42,8 +47,7 @@ def workers(cluster: str | None = None, jobs: int | None = None) -> Iterator[Non
 
     Args:
         cluster: Address of a Dask scheduler, such as "tcp://192.168.0.10:8786".
-        jobs: How many processes of this computer; None for this process alone, whose threads the
-            surrogate uses by itself.
+        jobs: How many processes of this computer; None for what the work itself thinks best.
 
     Raises:
         RefusedError: Both are given; there is no cluster at the address, it has no workers, or they
@@ -58,13 +62,10 @@ def workers(cluster: str | None = None, jobs: int | None = None) -> Iterator[Non
     if cluster is not None:
         with _on_cluster(cluster):
             yield
-        return
-    if jobs is None:
-        yield
-        return
-    import joblib
-
-    with joblib.parallel_config(n_jobs=jobs):
+    elif jobs is not None:
+        with _choosing({"backend": "loky", "n_jobs": jobs}):
+            yield
+    else:
         yield
 
 
@@ -91,14 +92,14 @@ def spread(
     """
     from joblib import Parallel, delayed
 
+    where = _CHOSEN.get() or {}
+    if not chosen() and threads > 1:
+        where = {"backend": "threading", "n_jobs": threads}
     done, deaths = 0, 0
-    where: dict[str, Any] = {"return_as": "generator", "pre_dispatch": "3*n_jobs"}
-    if _alone_here() and threads > 1:
-        where |= {"backend": "threading", "n_jobs": threads}
-    with _sent(shared) as sent:
+    with _sent(shared, where) as sent:
         while done < len(tasks):
             work = (delayed(_in_place)(function, sent, task) for task in tasks[done:])
-            results = Parallel(**where)(work)
+            results = Parallel(return_as="generator", pre_dispatch="3*n_jobs", **where)(work)
             try:
                 with _ended(results):
                     for result in results:
@@ -111,6 +112,28 @@ def spread(
                         f"Processes of this computer died {deaths} times, perhaps for want of "
                         "memory; ask for fewer jobs."
                     ) from error
+
+
+def chosen() -> bool:
+    """Say whether workers were chosen, be it by joblib's own means, or work is within a task."""
+    from joblib.parallel import get_active_backend
+
+    backend, jobs = get_active_backend()
+    return (
+        _CHOSEN.get() is not None
+        or jobs is not None
+        or getattr(backend, "supports_sharedmem", False)
+        or hasattr(backend, "client")
+    )
+
+
+@contextmanager
+def _choosing(where: dict[str, Any]) -> Iterator[None]:
+    token = _CHOSEN.set(where)
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(token)
 
 
 @contextmanager
@@ -132,18 +155,9 @@ def _in_place(
     from joblib import parallel_config
 
     shared: Any = _loaded(sent.path) if isinstance(sent, _Stored) else sent
-    with parallel_config(backend="sequential"):
+    here = {"backend": "sequential", "n_jobs": 1}
+    with _choosing(here), parallel_config(**here):
         return function(shared, task)
-
-
-def _alone_here() -> bool:
-    """Say whether work is done in this process, because no workers were chosen or it is one."""
-    from joblib.parallel import get_active_backend
-
-    backend, jobs = get_active_backend()
-    if getattr(backend, "client", None) is not None:
-        return False
-    return jobs == 1 or bool(getattr(backend, "supports_sharedmem", False))
 
 
 @dataclass(frozen=True)
@@ -154,20 +168,20 @@ class _Stored:
 
 
 @contextmanager
-def _sent(shared: Shared) -> Iterator[Any]:
+def _sent(shared: Shared, where: dict[str, Any]) -> Iterator[Any]:
     """Give what stands for `shared` in a task: itself, where workers find it, or its future."""
     import cloudpickle
     from joblib.parallel import get_active_backend
 
-    backend, _ = get_active_backend()
-    client = getattr(backend, "client", None)
-    if client is not None:
+    backend, jobs = get_active_backend()
+    backend, jobs = where.get("backend", backend), where.get("n_jobs", jobs)
+    if hasattr(backend, "client"):
         # Unlike scattered values, a result is made anew when the workers that hold it die.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-            future = client.submit(pickle.loads, cloudpickle.dumps(shared), pure=False)
+            future = backend.client.submit(pickle.loads, cloudpickle.dumps(shared), pure=False)
         yield future
-    elif _alone_here():
+    elif jobs in (None, 1) or backend == "threading" or hasattr(backend, "supports_sharedmem"):
         yield shared
     else:
         with tempfile.TemporaryDirectory(prefix="labloop-") as folder:
@@ -191,12 +205,10 @@ def _on_cluster(address: str) -> Iterator[None]:
             'Clusters need an extra: run `pip install "labloop[cluster]"` here and where the '
             "workers are."
         ) from error
-    from joblib import parallel_config
-
     with _connected(address) as client:
         _check_versions(client)
         try:
-            with parallel_config(backend=_backend(client)):
+            with _choosing({"backend": _backend(client)}):
                 yield
         except KilledWorker as error:
             raise RefusedError(

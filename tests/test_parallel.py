@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -218,3 +219,24 @@ def test_a_cluster_chosen_by_joblib_s_own_means_is_used_too(cluster):
         joblib.parallel_config(backend="dask", client=client),
     ):
         assert os.getpid() not in list(spread(whereabouts, None, range(4)))
+
+
+def test_what_was_chosen_is_known(cluster):
+    assert not parallel.chosen()
+    for jobs in (1, 2):
+        with workers(jobs=jobs):
+            assert parallel.chosen()
+    with workers(cluster):
+        assert parallel.chosen()
+
+
+def thread_of(shared, task):
+    del shared, task
+    time.sleep(0.05)
+    return threading.get_ident()
+
+
+def test_threads_are_used_where_nothing_was_chosen():
+    assert len(set(spread(thread_of, None, range(8), threads=2))) == 2
+    with workers(jobs=1):
+        assert set(spread(thread_of, None, range(4), threads=2)) == {threading.get_ident()}

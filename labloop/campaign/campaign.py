@@ -153,25 +153,38 @@ class Campaign:
             self._use_definition(writing)
             return recording.add_history(writing, self.definition, table, source, **reading)
 
-    def pretrain(self, folds: int = 10, seed: int = 0, progress: Progress = silent) -> Pretraining:
+    def pretrain(
+        self,
+        folds: int = 10,
+        seed: int = 0,
+        progress: Progress = silent,
+        *,
+        jobs: int | None = None,
+        cluster: str | None = None,
+    ) -> Pretraining:
         """Train the network on all history; say by cross-validation how well it predicts.
 
         Args:
             folds: Folds of the cross-validation, 0 for none.
             seed: Makes the training repeatable.
             progress: Called with a stage's name, what is done and the total.
+            jobs: How many processes of this computer do the folds; None for one a core where that
+                pays.
+            cluster: Address of a Dask scheduler, to do the folds there.
 
         Raises:
-            RefusedError: There is no history, or too little of it.
+            RefusedError: There is no history, or too little of it; or the cluster cannot be used.
         """
         from labloop.campaign.pretraining import pretrain
         from labloop.campaign.subject import PRETRAINED
+        from labloop.parallel import workers
 
         _check_seed(seed)
         known_event = store.last_event(self.store)
-        pretraining = pretrain(
-            self.store, self.definition, self.space, known_event, folds, seed, progress
-        )
+        with workers(cluster, jobs):
+            pretraining = pretrain(
+                self.store, self.definition, self.space, known_event, folds, seed, progress
+            )
         with self.store.writing("pretrain", seed=seed, folds=folds) as writing:
             weights, metadata = pretraining.stored()
             store.add_model(writing, PRETRAINED, weights, metadata, known_event=known_event)
@@ -228,6 +241,8 @@ class Campaign:
         candidates: pd.DataFrame | str | Path | None = None,
         *,
         dry_run: bool = False,
+        jobs: int | None = None,
+        cluster: str | None = None,
         progress: Progress = silent,
     ) -> Round:
         """Choose the formulas of the next round, lay them out and plan their dispenses.
@@ -237,21 +252,27 @@ class Campaign:
             seed: Makes the round repeatable; None for the round's number.
             candidates: A frame or file of the only formulas to choose among.
             dry_run: Choose and plan, but store nothing.
+            jobs: How many processes of this computer score the candidates; None for this process,
+                which uses its threads.
+            cluster: Address of a Dask scheduler, to score the candidates there.
             progress: Called with a stage's name, what is done and the total.
 
         Raises:
-            RefusedError: The history was not learned yet, or there are too few new formulas.
+            RefusedError: The history was not learned yet, there are too few new formulas, or the
+                cluster cannot be used.
             BusyError: Another program wrote to the campaign meanwhile.
         """
         from labloop.campaign import proposing
+        from labloop.parallel import workers
 
         if seed is not None:
             _check_seed(seed)
         known_event = store.last_event(self.store)
-        proposed = proposing.propose(
-            self.store, self.definition, self.space, known_event, formulas, seed, candidates,
-            progress,
-        )  # fmt: skip
+        with workers(cluster, jobs):
+            proposed = proposing.propose(
+                self.store, self.definition, self.space, known_event, formulas, seed, candidates,
+                progress,
+            )  # fmt: skip
         with self.store.writing("propose", keep=not dry_run) as writing:
             if writing.event != known_event + 1:
                 raise BusyError(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from labloop.parallel import chosen, spread, workers
 from labloop.surrogate.plain import forest_predictions
 from labloop.surrogate.scaling import Array, input_ranges, source_scales, standardised
 from labloop.surrogate.selection import select_components
@@ -18,6 +19,7 @@ from labloop.surrogate.training import Progress, Recipe, train
 
 Ints = NDArray[np.int64]
 Held = tuple[int, ...]
+Work = tuple["History", Ints, Held]
 
 TOGETHER = 10_000  # nets × rows that are trained as one batch; more gains nothing
 SPREAD_OUT = 30_000  # nets × rows from which on starting worker processes pays
@@ -129,23 +131,16 @@ def predict_left_out(
     size = sum(each.members * len(each) * len(held) for each, _, held in work)
     done, total = 0, sum(len(held) for _, _, held in work)
     progress(done, total)
-    pieces: dict[int, LeftOut] = {}
-    finished = _worked(work, spread_out=size > SPREAD_OUT)
-    try:
-        for number, piece in finished:
-            pieces[number] = piece
-            done += len(work[number][2])
+    pieces: list[LeftOut] = []
+    with closing(_worked(work, spread_out=size > SPREAD_OUT)) as finished:
+        for (_, _, held), piece in zip(work, finished, strict=True):
+            pieces.append(piece)
+            done += len(held)
             progress(done, total)
-    finally:
-        with warnings.catch_warnings():
-            # Where progress raised, that work is cancelled is what was wanted.
-            warnings.simplefilter("ignore", UserWarning)
-            finished.close()
     shape = (len(past), past.Y.shape[1])
-    ordered = [pieces[number] for number in range(len(work))]
     return (
-        LeftOut.joined(ordered[: len(folds)], shape),
-        LeftOut.joined(ordered[len(folds) :], shape),
+        LeftOut.joined(pieces[: len(folds)], shape),
+        LeftOut.joined(pieces[len(folds) :], shape),
     )
 
 
@@ -156,22 +151,14 @@ def _batches(past: History, fold: Ints) -> list[Held]:
     return [tuple(folds[first : first + together]) for first in folds[::together]]
 
 
-def _worked(
-    work: Sequence[tuple[History, Ints, Held]], *, spread_out: bool
-) -> Generator[tuple[int, LeftOut], None, None]:
-    """Do the work on the cores, or where joblib is configured to, and yield what ends first."""
-    import joblib
-
-    parallel = joblib.Parallel(
-        n_jobs=-1 if spread_out else None, return_as="generator_unordered", max_nbytes=None
-    )
-    tasks = (joblib.delayed(_numbered)(number, *each) for number, each in enumerate(work))
-    return cast("Generator[tuple[int, LeftOut], None, None]", parallel(tasks))
+def _worked(work: Sequence[Work], *, spread_out: bool) -> Generator[LeftOut, None, None]:
+    """Do the work where workers were chosen, else on all cores if it is to be `spread_out`."""
+    with workers(jobs=os.cpu_count() if spread_out and not chosen() else None):
+        yield from spread(_left_out_of, work, range(len(work)))
 
 
-def _numbered(number: int, past: History, part: Ints, held: Held) -> tuple[int, LeftOut]:
-    """Return `number` with the predictions of the parts `held`, for work that ends in any order."""
-    return number, leave_out(past, part, held)
+def _left_out_of(work: Sequence[Work], number: int) -> LeftOut:
+    return leave_out(*work[number])
 
 
 def leave_out(past: History, part: Ints, held: Held) -> LeftOut:
