@@ -22,6 +22,7 @@ from labloop.plate.planning import Planned, planned
 from labloop.proposal.advice import Prospects
 from labloop.space import FormulaSpace
 from labloop.space.levels import LevelNumbers
+from labloop.space.prices import has_prices, prices
 from labloop.store import Store, Writing
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def propose(
         prospects=prospects,
         notes=(
             *_notes(learned, chosen),
+            *_price_notes(definition, space, chosen.levels),
             *sentences(prospects, definition),
             *explanation.sentences,
         ),
@@ -301,3 +303,15 @@ def _notes(learned: Learned, chosen: Chosen) -> tuple[str, ...]:
     if learned.model is not None:
         basis += f" and {len(learned.history)} of the history"
     return (f"{made}.", f"Predictions rest on {basis}.")
+
+
+def _price_notes(definition: Definition, space: FormulaSpace, levels: LevelNumbers) -> list[str]:
+    """Return a sentence on what the plate's components cost, where that is known."""
+    if not has_prices(space.components):
+        return []
+    each = prices(space.components, space.concentrations(levels))
+    wells = definition.plate.replicates
+    return [
+        f"The components of its formulas cost {wells * each.sum():.4g}, "
+        f"{each.min():.3g} to {each.max():.3g} a well."
+    ]

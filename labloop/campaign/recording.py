@@ -110,7 +110,7 @@ def _not_of_formulas(
     So what `Round.formulas` and `Campaign.best` return can be handed in again; a frame's index is
     its rows' labels, whatever its name.
     """
-    told = {"acquisition", "candidate"} | {
+    told = {"acquisition", "candidate", "price"} | {
         f"{name}_{kind}"
         for name in definition.response_names
         for kind in ("mean", "sd", "sem", "wells")

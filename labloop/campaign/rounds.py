@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from labloop import store
 from labloop.campaign.explaining import Explanation
+from labloop.campaign.knowledge import as_concentrations
 from labloop.campaign.prospecting import of_stored
 from labloop.definition import Component, Definition, parse
 from labloop.proposal.advice import Prospects
+from labloop.space.prices import has_prices, prices
 from labloop.store import Store
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ class Round:
         state: proposed, exported, recorded or abandoned.
         seed: What makes it repeatable.
         formulas: Frame by formula id: components at achieved concentrations, `origin`,
-            `<response>_mean`, `<response>_sd` (of a new measurement), `acquisition` and, where the
-            user gave a list, `candidate`.
+            `<response>_mean`, `<response>_sd` (of a new measurement), `acquisition`; `price` of
+            the components in one well, where any has one; and `candidate`, where the user gave a
+            list.
         controls: Frame by control's name: components at achieved concentrations.
         layout: Frame `plate`, `well`, `role`, `formula` (id, or a control's name), `replicate`.
         dispenses: Frame `plate`, `stock`, `stock_concentration`, `source_plate`, `source_well`,
@@ -131,6 +134,11 @@ def _formulas(
     frame["acquisition"] = pd.array([p.acquisition for p in proposals], dtype="Float64").to_numpy(
         dtype=float, na_value=float("nan")
     )
+    if has_prices(definition.components):
+        amounts = store.campaign_formulas(opened, definition.component_names)
+        row_of = dict(zip(amounts.ids, amounts.rows, strict=True))
+        numbers = as_concentrations([row_of[formula] for formula in ids], definition.components)
+        frame["price"] = prices(definition.components, numbers)
     if any(p.candidate is not None for p in proposals):
         label = _LABELS[settings["labels"]]
         frame["candidate"] = [label(str(p.candidate)) for p in proposals]

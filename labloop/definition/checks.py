@@ -9,14 +9,21 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from labloop.definition.models import Component, Constraint, Plate, Response, Robot
+from labloop.definition.models import (
+    Component,
+    Constraint,
+    Plate,
+    ProposalSettings,
+    Response,
+    Robot,
+)
 from labloop.errors import did_you_mean
 from labloop.units import UnitError, canonical
 from labloop.wells import edge_wells, parse_well, well_names
 
 RESERVED_NAMES = frozenset(
     {"well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"}
-    | {"candidate", "source"}
+    | {"candidate", "source", "price"}
 )
 _SUFFIXES = ("mean", "sd", "sem", "wells")  # of a response's columns
 _LARGEST_TABLE = 65_535
@@ -52,9 +59,18 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
         found += _volumes(plate, robot)
     if "proposal" in sections:
         seats = sections["proposal"].seats
-        if seats.latin_hypercube + seats.mixing > 1 + 1e-9:
+        if seats.latin_hypercube + seats.mixing + seats.exploration > 1 + 1e-9:
             found.append("[proposal], seats: the shares add up to more than 1; lower one of them")
+        found += _proposal(sections["proposal"], components)
     return found
+
+
+def _proposal(proposal: ProposalSettings, components: tuple[Component, ...]) -> Iterator[str]:
+    if proposal.well_price is not None and components and not any(c.price for c in components):
+        yield (
+            "[proposal], well_price: no component has a price, so formulas would all cost the "
+            "same; give a [[component]] its price or remove well_price"
+        )
 
 
 def _campaign_name(name: str | None) -> Iterator[str]:
@@ -126,7 +142,7 @@ def _component(component: Component) -> Iterator[str]:
 
 def _choices(place: str, component: Component) -> Iterator[str]:
     assert component.choices is not None
-    for key in ("low", "high", "stocks", "scale", "unit", "molar_mass"):
+    for key in ("low", "high", "stocks", "scale", "unit", "molar_mass", "price"):
         if key in component.model_fields_set:
             yield f"{place}, {key}: a component with choices has none; remove the key"
     if len(component.choices) < 2 or len(set(component.choices)) < len(component.choices):

@@ -189,11 +189,12 @@ class SurrogateSettings(_Section):
 
 
 class Seats(_Section):
-    """Shares of the plate's formulas reserved for two of the strategies; the acquisition fills the
-    rest."""
+    """Shares of the plate's formulas reserved for some of the strategies; the acquisition fills
+    the rest."""
 
     latin_hypercube: Share = 0.1
     mixing: Share = 0.1
+    exploration: Share = 0.0
 
 
 class ProposalSettings(_Section):
@@ -203,6 +204,7 @@ class ProposalSettings(_Section):
     candidates: Annotated[Whole, Field(ge=1)] = 1_000_000
     grid_levels: Annotated[Whole, Field(ge=2, le=100)] = 5
     seats: Seats = Seats()
+    well_price: Positive | None = None
 
 
 class Definition(_Section):

@@ -26,6 +26,7 @@ from labloop.proposal.candidates import (
     Known,
     candidates,
 )
+from labloop.proposal.exploration import EXPLORATION, exploring
 from labloop.proposal.goals import Goals
 from labloop.proposal.joint import Joint, Shortlist, seat
 from labloop.proposal.pool import Pool, apart, free, thinned
@@ -34,6 +35,7 @@ from labloop.proposal.stream import Progress
 from labloop.proposal.topping_up import topped_up
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
+from labloop.space.prices import prices
 
 __all__ = ["GRID", "LATIN_HYPERCUBE", "LISTED", "LOCAL", "MIXING", "Chosen", "Known", "choose"]
 
@@ -106,10 +108,39 @@ def choose(
     filling = space_filling(space, round(share * count), taken, rng, listed)
     origin = LATIN_HYPERCUBE if listed is None else LISTED
     spread = Chosen(filling, np.full(len(filling), origin), np.full(len(filling), np.nan))
-    left = count - len(filling)
-    if surrogate is None or not left or (listed is not None and not len(listed)):
+    if surrogate is None or (listed is not None and not len(listed)):
+        return spread
+    spread = _explored(space, surrogate, known, settings, count, spread, taken, rng, listed)
+    left = count - len(spread.levels)
+    if not left:
         return spread
     return _seated(space, surrogate, goals, known, settings, left, spread, rng, listed, progress)
+
+
+def _explored(
+    space: FormulaSpace,
+    surrogate: Surrogate,
+    known: Known,
+    settings: ProposalSettings,
+    count: int,
+    spread: Chosen,
+    taken: Floats,
+    rng: np.random.Generator,
+    listed: LevelNumbers | None,
+) -> Chosen:
+    """Return the formulas that fill the space and those of the exploration's seats."""
+    seats = min(round(settings.seats.exploration * count), count - len(spread.levels))
+    if not seats:
+        return spread
+    filled = space.encode(spread.levels)
+    coming = np.concatenate([filled, space.encode_concentrations(known.pending)])
+    taken = np.concatenate([taken, filled])
+    levels = exploring(space, surrogate, seats, taken, coming, rng, listed)
+    return Chosen(
+        np.concatenate([spread.levels, levels]),
+        np.concatenate([spread.origin, np.full(len(levels), EXPLORATION)]),
+        np.full(len(spread.levels) + len(levels), np.nan),
+    )
 
 
 def _seated(
@@ -136,8 +167,12 @@ def _seated(
     acquisition = value_of if first_plate else score_of
     score = acquisition(goals, moments_of(surrogate, incumbents), generator)
 
+    def price_of(levels: LevelNumbers) -> Floats:
+        return (settings.well_price or 0.0) + prices(space.components, space.concentrations(levels))
+
     def on_levels(levels: LevelNumbers) -> Floats:
-        return score(moments_of(surrogate, space.encode(levels))).numpy()
+        gain = score(moments_of(surrogate, space.encode(levels))).numpy()
+        return gain if settings.well_price is None else gain - np.log(price_of(levels))
 
     pool = candidates(space, on_levels, known, settings, rng, listed, progress)
     taken = np.concatenate([_taken(space, known, listed), filled])
@@ -152,7 +187,12 @@ def _seated(
         posterior = surrogate.posterior(torch.from_numpy(inputs))
     joint = Joint(goals, posterior, len(filled) + len(pool), first_plate, generator)
     mixing = 0 if listed is not None else round(settings.seats.mixing * (count + len(filled)))
-    shortlist = Shortlist(space.encode(pool.levels), pool.score, pool.origin == MIXING)
+    shortlist = Shortlist(
+        space.encode(pool.levels),
+        pool.score,
+        pool.origin == MIXING,
+        None if settings.well_price is None else price_of(pool.levels),
+    )
     picks, gains = seat(joint.draw, len(filled), shortlist, mixing, count)
     levels = np.concatenate([spread.levels, pool.levels[picks]])
     taken = np.concatenate([taken, space.encode(pool.levels[picks])])

@@ -86,6 +86,7 @@ _ORIGINS = {
     "permuted_grid": Origin("diamond", "the most promising of many candidates on a grid"),
     "local_moves": Origin("triangle-up", "small steps away from the best formulas"),
     "candidate_list": Origin("hexagon", "chosen from the list that was handed in"),
+    "exploration": Origin("cross", "whose results should teach most of the whole space"),
     "adopted": Origin("x", "measured without having been proposed"),
 }
 _OTHER = Origin("star", "")

@@ -428,6 +428,26 @@ def test_mistakes_elsewhere(sections, problem):
     assert problems(**sections) == [problem]
 
 
+def test_exploration_counts_among_the_seats():
+    seats = {"latin_hypercube": 0.5, "mixing": 0.3, "exploration": 0.3}
+    assert problems(proposal={"seats": seats}) == [
+        "[proposal], seats: the shares add up to more than 1; lower one of them"
+    ]
+
+
+def test_a_price_of_a_well_needs_a_component_with_a_price():
+    proposal = {"well_price": 0.5}
+    assert problems(component=[GLUCOSE, EGF], proposal=proposal) == [
+        "[proposal], well_price: no component has a price, so formulas would all cost the same; "
+        "give a [[component]] its price or remove well_price"
+    ]
+    priced = PLAIN | {"component": [GLUCOSE | {"price": 0.1}], "proposal": proposal}
+    assert parse(priced).proposal.well_price == 0.5
+    assert problems(component=[GLUCOSE | {"price": 0.1}], proposal={"well_price": 0.0}) == [
+        "[proposal], well_price: must be greater than 0 (got 0)"
+    ]
+
+
 def test_seats_may_fill_the_plate_exactly():
     seats = {"latin_hypercube": 0.7, "mixing": 0.3}
     assert parse(PLAIN | {"proposal": {"seats": seats}}).proposal.seats.mixing == 0.3

@@ -7,12 +7,14 @@ import pytest
 
 from labloop.definition import ProposalSettings, Response
 from labloop.proposal.batch import GRID, LATIN_HYPERCUBE, LISTED, LOCAL, MIXING, Known, choose
+from labloop.proposal.exploration import EXPLORATION
 from labloop.proposal.goals import Goals
 from labloop.proposal.pool import NEAR
+from labloop.space.prices import prices
 
 pytestmark = pytest.mark.usefixtures("small_pools")
 
-ORIGINS = {LATIN_HYPERCUBE, MIXING, GRID, LOCAL}
+ORIGINS = {LATIN_HYPERCUBE, MIXING, GRID, LOCAL, EXPLORATION}
 
 
 def goals(*responses):
@@ -23,9 +25,9 @@ def goals(*responses):
     return Goals.of(made)
 
 
-def settings(latin_hypercube=0.1, mixing=0.1):
-    seats = {"latin_hypercube": latin_hypercube, "mixing": mixing}
-    return ProposalSettings.model_validate({"candidates": 5_000, "seats": seats})
+def settings(latin_hypercube=0.1, mixing=0.1, exploration=0.0, **more):
+    seats = {"latin_hypercube": latin_hypercube, "mixing": mixing, "exploration": exploration}
+    return ProposalSettings.model_validate({"candidates": 5_000, "seats": seats, **more})
 
 
 def truth(codes):
@@ -276,3 +278,28 @@ def test_a_list_longer_than_the_shortlist_is_used_to_the_last(hard, fake_surroga
     chosen = chosen_from(hard, known, fake_surrogate, count=400, listed=listed)
     assert {row.tobytes() for row in chosen.levels} == left
     assert len(chosen.levels) == len(left)
+
+
+@pytest.mark.parametrize(("share", "seats"), [(0.25, 3), (1.0, 12)])
+def test_exploration_has_its_seats(hard, fake_surrogate, share, seats):
+    known = known_of(hard, measured=20, pending=2)
+    chosen = chosen_from(hard, known, fake_surrogate, settings=settings(0.0, 0.0, share))
+    check(hard, chosen, known, 12)
+    assert (chosen.origin[:seats] == EXPLORATION).all()
+    assert (chosen.origin == EXPLORATION).sum() == seats
+
+
+def test_a_price_of_a_well_makes_the_plate_cheaper(space_of, fake_surrogate):
+    space = space_of(
+        [
+            {"name": n, "high": 1.0, "price": p}
+            for n, p in zip("abcd", (9.0, 1.0, 0.0, 0.0), strict=True)
+        ]
+    )
+    known = known_of(space, measured=20)
+    spent = []
+    for more in ({}, {"well_price": 1.0}):
+        chosen = chosen_from(space, known, fake_surrogate, settings=settings(0.0, 0.0, **more))
+        check(space, chosen, known, 12)
+        spent.append(prices(space.components, space.concentrations(chosen.levels)).sum())
+    assert spent[1] < 0.75 * spent[0]
