@@ -39,8 +39,8 @@ bench-peers: $(READY) $(PEERS)/.ready  ## the same with BayBE; run bench-surroga
 bench-patent: $(READY)  ## the patent's claims; updates docs/benchmarks.md
 	$(BIN)/python -m benchmarks.patent --out $(RESULTS) --publish
 
-bench-speed: $(READY)  ## times and memory of the surrogate
-	$(BIN)/python -m benchmarks.surrogate_speed
+bench-speed: $(READY)  ## times and memory, from pretraining to a plate
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

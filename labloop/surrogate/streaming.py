@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,13 @@ from labloop.surrogate.experts import Expert
 from labloop.surrogate.gp import GaussianProcess
 from labloop.surrogate.points import Describer, Points
 from labloop.surrogate.scaling import Array
-from labloop.surrogate.threads import one_thread
+from labloop.surrogate.threads import side_by_side
 from labloop.surrogate.training import Progress
 
 # Below this share of noise in the prior variance, single precision loses the posterior: its
 # variance is the small difference of numbers of the prior's size.
 SINGLE_PRECISION_NOISE = 1e-3
-# Chunks that walk through the forests' trees together, and that a thread takes at a time.
+# Chunks, at most, that walk through the forests' trees together and that a thread takes at a time.
 BLOCK = 8
 
 
@@ -64,13 +64,16 @@ def stream_predictions(
     experts. Work is done by `chunk` rows; `by_expert` also returns each expert's moments.
     """
     n, m, k = len(X), len(level), len(experts)
+    workers = torch.get_num_threads()
+    # Of few rows every thread has its part. What a chunk predicts does not depend on its block.
+    block = chunk * min(BLOCK, max(1, math.ceil(n / (chunk * workers))))
     means = np.empty((k, n, m)) if by_expert else None
     variances = np.empty((k, n, m)) if by_expert else None
     mean, variance = np.empty((n, m)), np.empty((n, m))
     share = weights[..., None]
 
     def predict(start: int) -> int:
-        stop = min(start + BLOCK * chunk, n)
+        stop = min(start + block, n)
         rows = torch.as_tensor(np.asarray(X[start:stop]), dtype=dtype)
         with torch.no_grad():
             for points in describe.stream(rows, chunk):
@@ -87,10 +90,8 @@ def stream_predictions(
         return stop
 
     # One block a thread: threads inside each small product would wait for one another.
-    workers = torch.get_num_threads()
-    with one_thread(), ThreadPoolExecutor(workers) as pool:
-        for stop in pool.map(predict, range(0, n, BLOCK * chunk)):
-            progress(stop, n)
+    for stop in side_by_side(predict, range(0, n, block), workers):
+        progress(stop, n)
     return Predictions(mean, variance, means, variances)
 
 

@@ -55,3 +55,14 @@ def test_progress_may_interrupt_a_stream(surrogate, candidates):
 
     with pytest.raises(KeyboardInterrupt):
         surrogate.mean_and_variance(candidates, chunk=5, progress=stop)
+
+
+def test_blocks_of_chunks_change_no_digit(surrogate, monkeypatch):
+    X = np.random.default_rng(1).random((200, 6))
+    found = []
+    for block in (1, 2, 8):
+        monkeypatch.setattr("labloop.surrogate.streaming.BLOCK", block)
+        found.append(surrogate.mean_and_variance(X, chunk=16, by_expert=True))
+    for other in found[1:]:
+        assert np.array_equal(found[0].expert_mean, other.expert_mean)
+        assert np.array_equal(found[0].expert_variance, other.expert_variance)
