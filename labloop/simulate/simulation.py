@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from labloop.definition import Response
-from labloop.report.numbers import counted, plus_minus, titled
+from labloop.report.numbers import counted, number, plus_minus, titled
 from labloop.simulate.backtest import Record
 
 _SURE = 0.05
@@ -77,10 +77,9 @@ class Simulation:
             )
             for row in rows
         }
-        numbers = sorted(set(self.summary["round"]))
         frame = pd.DataFrame({"strategy": self.strategies})
-        for number in numbers:
-            frame[f"round {number}"] = [cells[name, number] for name in self.strategies]
+        for n in sorted(set(self.summary["round"])):
+            frame[f"round {n}"] = [cells[name, n] for name in self.strategies]
         return frame
 
     def report(self, out: str | Path) -> Path:
@@ -163,7 +162,7 @@ def summary_of(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def outcome(frame: pd.DataFrame, measure: Measure) -> tuple[str, ...]:
-    """Return which strategy was best after the last round, and which may be as good.
+    """Return which strategy was best after the last round and on the way, and which may be as good.
 
     Strategies are compared seed by seed: within a seed they meet the same lab. A strategy that
     differs from the best by less than chance would (t-test on the differences, 5 %) may be as good.
@@ -180,7 +179,11 @@ def outcome(frame: pd.DataFrame, measure: Measure) -> tuple[str, ...]:
     best = str(means.idxmax())
     after = counted(int(frame["round"].max()), "round")
     shown = _mean(measure.sign * values[best])
-    told = (f"After {after} {best} was ahead: {measure.title} {shown}.", *told)
+    told = (
+        f"After {after} {best} was ahead: {measure.title} {shown}.",
+        *_along_the_way(frame, measure, best),
+        *told,
+    )
     if len(means) == 1:
         return told
     if len(values) < _FEWEST_SEEDS:
@@ -199,6 +202,21 @@ def outcome(frame: pd.DataFrame, measure: Measure) -> tuple[str, ...]:
     if open_:
         told += (f"May be as good, by {len(values)} seeds: {', '.join(open_)}.",)
     return told
+
+
+def _along_the_way(frame: pd.DataFrame, measure: Measure, best: str) -> tuple[str, ...]:
+    """Return which strategy had the best mean over all rounds, if it is not the best at the end."""
+    values = measure.sign * frame.set_index("strategy")[measure.column]
+    values = values.fillna(values.min())
+    means = values.groupby(level="strategy", sort=False).mean()
+    ahead = str(means.idxmax())
+    if ahead == best or means[ahead] - means[best] < 1e-12:
+        return ()
+    pair = [number(measure.sign * float(means[name])) for name in (ahead, best)]
+    return (
+        f"On average over the rounds {ahead} was ahead: {measure.title} {pair[0]}, {best} "
+        f"{pair[1]}.",
+    )
 
 
 def _never_met(last: pd.DataFrame, measure: Measure) -> tuple[str, ...]:

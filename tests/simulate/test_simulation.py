@@ -97,6 +97,19 @@ def test_the_best_is_named_and_what_chance_cannot_explain():
     )
 
 
+def test_who_was_ahead_on_the_way_is_told():
+    records = [
+        record(name, seed, number, value)
+        for name, values in {"a": (0.0, 3.0), "b": (2.0, 2.9)}.items()
+        for seed in (1, 2, 3)
+        for number, value in enumerate(values, start=1)
+    ]
+    assert outcome(rounds_frame(records, [response()]), BEST)[:2] == (
+        "After 2 rounds a was ahead: best titre (g/L) 3 ± 0.",
+        "On average over the rounds b was ahead: best titre (g/L) 2.45, a 1.5.",
+    )
+
+
 def test_less_is_better_where_that_is_wanted():
     least = [response(goal="minimize")]
     frame = frame_of({"a": [-3.0, -3.1, -2.9], "b": [-1.0, -1.1, -0.9]}, least)

@@ -14,7 +14,7 @@ from labloop.report.numbers import plus_minus
 from labloop.report.theme import Theme
 
 _BETWEEN = 36  # pixels between panels
-_DASHES = ("solid", "dash", "dot", "dashdot")
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "hexagon", "x", "star")
 
 
@@ -71,7 +71,9 @@ def _line(rows: pd.DataFrame, panel: Panel, strategy: str, place: int, theme: Th
     ]
     return go.Scatter(
         x=rows["round"], y=rows[panel.column], mode="lines+markers", name=literal(strategy),
-        line={"color": colour, "width": 2, "dash": _DASHES[place % len(_DASHES)]},
+        line={
+            "color": colour, "width": 2 if place else 3, "dash": _DASHES[place % len(_DASHES)],
+        },
         marker={
             "symbol": _SYMBOLS[place % len(_SYMBOLS)], "size": 8, "color": colour,
             "line": {"color": theme.paper, "width": 0.75},
