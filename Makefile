@@ -6,7 +6,8 @@ READY = $(VENV)/.ready
 PEERS = .venv-peers
 RESULTS ?= build/benchmarks
 
-.PHONY: demo test test-all check format clean bench-surrogate bench-peers bench-patent bench-speed
+.PHONY: demo test test-all check format clean bench-surrogate bench-peers bench-patent bench-campaigns \
+	bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -38,6 +39,10 @@ bench-peers: $(READY) $(PEERS)/.ready  ## the same with BayBE; run bench-surroga
 
 bench-patent: $(READY)  ## the patent's claims; updates docs/benchmarks.md
 	$(BIN)/python -m benchmarks.patent --out $(RESULTS) --publish
+
+bench-campaigns: $(READY) $(PEERS)/.ready  ## whole campaigns; most of a day, can be taken up again
+	$(BIN)/python -m benchmarks.campaigns --out $(RESULTS)
+	$(BIN)/python -m benchmarks.campaign_summary $(RESULTS) --publish
 
 bench-speed: $(READY)  ## times and memory, from pretraining to a plate
 	$(BIN)/python -m benchmarks.speed

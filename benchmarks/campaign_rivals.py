@@ -98,7 +98,8 @@ def best_listed(
         unique=True,
     )  # fmt: skip
     rows = (picked[:, None, :] == choices).all(dim=-1).double().argmax(dim=1)
-    return left[rows.numpy()]
+    chosen: LevelNumbers = left[rows.numpy()]
+    return chosen
 
 
 def best_free(

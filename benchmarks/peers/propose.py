@@ -74,7 +74,6 @@ def proposer(start: dict[str, Any]) -> Propose:
 
     def propose(so_far: dict[str, Any]) -> dict[str, Any]:
         set_random_seed(so_far["seed"])
-        left = None if space is not None else frame(so_far["left"], every)[names]
         marks = {TASK: OURS} if history else {}
         y = np.array(so_far["y"])
         measured = list(earlier)
@@ -83,12 +82,13 @@ def proposer(start: dict[str, Any]) -> Propose:
             measured.append(frame(so_far["X"], every)[names].assign(**{TARGET: z}, **marks))
         among = space
         if among is None:
-            among = SearchSpace.from_dataframe(left.assign(**marks), parameters)
+            left = frame(so_far["left"], every)[names].assign(**marks)
+            among = SearchSpace.from_dataframe(left, parameters)
         picked = TwoPhaseMetaRecommender().recommend(
             so_far["count"], among, objective,
             pd.concat(measured, ignore_index=True) if measured else None,
         )  # fmt: skip
-        if left is None:
+        if space is not None:
             return {"codes": picked[names].to_numpy(float).tolist()}
         return {"rows": [int(row) for row in picked.index]}
 
