@@ -72,6 +72,18 @@ def test_agrees_with_the_textbook_solution(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_stripes_of_a_triangle_take_the_same_variance_away(shape, monkeypatch):
+    p, test = points(25), points(6, seed=1)
+    process = fit_process(shape, p, values(p), unknown(25), 0)
+    joint_mean, joint = process.joint(test)
+    for stripe in (1, 7, 25, 40):
+        monkeypatch.setattr("labloop.surrogate.gp.STRIPE", stripe)
+        mean, variance = process.marginal(test)
+        assert torch.allclose(mean, joint_mean)
+        assert torch.allclose(variance, joint.diagonal(), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_left_out_predictions_are_those_of_the_process_without_the_row(shape):
     train = points(12)
     y = values(train) + 0.1 * torch.arange(12) % 3
