@@ -61,11 +61,30 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
         seats = sections["proposal"].seats
         if seats.latin_hypercube + seats.mixing + seats.exploration > 1 + 1e-9:
             found.append("[proposal], seats: the shares add up to more than 1; lower one of them")
-        found += _proposal(sections["proposal"], components)
+        found += _proposal(sections["proposal"], components, invalid)
     return found
 
 
-def _proposal(proposal: ProposalSettings, components: tuple[Component, ...]) -> Iterator[str]:
+def _proposal(
+    proposal: ProposalSettings, components: tuple[Component, ...], invalid: Set[str]
+) -> Iterator[str]:
+    by_name = {component.name: component for component in components}
+    for name in proposal.shared:
+        if name not in by_name and name not in invalid:
+            yield f'[proposal], shared: unknown component "{name}"{did_you_mean(name, by_name)}'
+    for name in dict.fromkeys(n for n in proposal.shared if proposal.shared.count(n) > 1):
+        yield f'[proposal], shared: names "{name}" twice; remove one'
+    varying = {component.name for component in components if component.varies}
+    if varying and varying <= set(proposal.shared):
+        yield (
+            "[proposal], shared: names every component that varies, so all formulas would be the "
+            "same; leave one out"
+        )
+    if proposal.most_stocks is not None and components and not any(c.stocks for c in components):
+        yield (
+            "[proposal], most_stocks: no component has stocks; give a [[component]] its stocks "
+            "or remove most_stocks"
+        )
     if proposal.well_price is not None and components and not any(c.price for c in components):
         yield (
             "[proposal], well_price: no component has a price, so formulas would all cost the "

@@ -205,6 +205,8 @@ class ProposalSettings(_Section):
     grid_levels: Annotated[Whole, Field(ge=2, le=100)] = 5
     seats: Seats = Seats()
     well_price: Positive | None = None
+    shared: tuple[Text, ...] = ()
+    most_stocks: Annotated[Whole, Field(ge=1)] | None = None
 
 
 class Definition(_Section):

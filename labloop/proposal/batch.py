@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from labloop.definition import ProposalSettings
+from labloop.errors import RefusedError
 from labloop.proposal.acquisition import (
     Surrogate,
     moments_of,
@@ -33,6 +34,7 @@ from labloop.proposal.pool import Pool, apart, free, thinned
 from labloop.proposal.space_filling import space_filling
 from labloop.proposal.stream import Progress
 from labloop.proposal.topping_up import topped_up
+from labloop.proposal.wishes import granted, has_wishes, score_alone
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 from labloop.space.prices import prices
@@ -94,8 +96,24 @@ def choose(
         seed: Makes the choice repeatable.
         listed: (n, components) level numbers of the only formulas that may be chosen; None for any.
         progress: Called with a stage's name, what is done and the total.
+
+    Raises:
+        RefusedError: What is wanted of the plate as a whole cannot be had.
     """
     rng = np.random.default_rng(seed)
+    if has_wishes(settings):
+        if listed is not None:
+            raise RefusedError(
+                "[proposal], shared and most_stocks: the plate cannot be narrowed where candidates "
+                "are listed; leave the wishes or the list out."
+            )
+        score = None
+        if surrogate is not None:
+            score = score_alone(space, surrogate, goals, known, settings, rng)
+        part = granted(space, score, settings, rng)
+        plain = settings.model_copy(update={"shared": (), "most_stocks": None})
+        chosen = choose(part.space, surrogate, goals, known, plain, count, seed, progress=progress)
+        return replace(chosen, levels=part.in_whole(chosen.levels))
     if listed is not None:
         listed = listed[space.satisfied(listed)]
     taken = _taken(space, known, listed)

@@ -444,7 +444,22 @@ def test_a_price_of_a_well_needs_a_component_with_a_price():
     priced = PLAIN | {"component": [GLUCOSE | {"price": 0.1}], "proposal": proposal}
     assert parse(priced).proposal.well_price == 0.5
     assert problems(component=[GLUCOSE | {"price": 0.1}], proposal={"well_price": 0.0}) == [
-        "[proposal], well_price: must be greater than 0 (got 0)"
+        "[proposal], well_price: must be greater than 0 (got 0.0)"
+    ]
+
+
+def test_mistakes_in_wishes_for_the_plate():
+    assert problems(component=[GLUCOSE, EGF], proposal={"shared": ["glucse", "EGF", "EGF"]}) == [
+        '[proposal], shared: unknown component "glucse"; did you mean "glucose"?',
+        '[proposal], shared: names "EGF" twice; remove one',
+    ]
+    assert problems(component=[GLUCOSE, EGF], proposal={"shared": ["glucose", "EGF"]}) == [
+        "[proposal], shared: names every component that varies, so all formulas would be the "
+        "same; leave one out"
+    ]
+    assert problems(component=[EGF], proposal={"most_stocks": 4}) == [
+        "[proposal], most_stocks: no component has stocks; give a [[component]] its stocks or "
+        "remove most_stocks"
     ]
 
 

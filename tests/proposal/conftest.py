@@ -18,7 +18,7 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
 
 from labloop.definition import parse
-from labloop.proposal import batch, candidates, joint
+from labloop.proposal import batch, candidates, joint, refinement, wishes
 from labloop.space import FormulaSpace
 
 JITTER = 1e-6
@@ -129,10 +129,12 @@ def small_pools(monkeypatch):
         "SHORTLIST": 150,
         "_LOCAL_COUNT": 1_000,
         "_MIXING_COUNT": 400,
-        "_REFINED_PARENTS": 64,
-        "_REFINED_CHILDREN": 512,
+        "_REFINED_SCORINGS": 2_048,
     }.items():
         monkeypatch.setattr(candidates, name, value)
+    monkeypatch.setattr(refinement, "_PARENTS", 64)
     for name, value in {"KEPT": 128, "SHORTLIST": 150}.items():
         monkeypatch.setattr(batch, name, value)
     monkeypatch.setattr(joint, "DRAWS", 128)
+    for name, value in {"_SAMPLE": 128, "_COMBINATIONS": 6}.items():
+        monkeypatch.setattr(wishes, name, value)
