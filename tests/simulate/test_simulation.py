@@ -166,21 +166,6 @@ def test_the_page_says_it_all_and_takes_no_name_for_html(simulation, tmp_path):
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
-def test_the_figure_has_a_line_and_a_band_a_strategy_in_each_panel(simulation):
-    from labloop.report.figures.curves import Panel, curves
-    from labloop.report.theme import LIGHT
-
-    panels = [Panel(measure.column, measure.title) for measure in simulation.measures]
-    figure = curves(simulation.summary, simulation.strategies, panels, LIGHT)
-    lines = [trace for trace in figure.data if trace.mode == "lines+markers"]
-    assert len(figure.data) == 8
-    assert [line.showlegend for line in lines] == [True, True, False, False]
-    assert list(lines[2].y) == pytest.approx([2.5, 3.0])
-    band = figure.data[4]
-    error = np.std([3.0, 3.1, 2.9], ddof=1) / math.sqrt(3)
-    assert list(band.y) == pytest.approx([2.5 + error, 3 + error, 3 - error, 2.5 - error])
-
-
 def test_frames_are_whole(simulation):
     assert isinstance(simulation.rounds, pd.DataFrame)
     assert list(simulation.rounds.columns) == [
