@@ -13,6 +13,7 @@ from labloop.proposal.latin_hypercube import latin_hypercube
 from labloop.proposal.local_moves import local_moves
 from labloop.proposal.mixing import mix
 from labloop.proposal.pool import Pool, ScoreLevels, best_of
+from labloop.proposal.refinement import refined
 from labloop.proposal.screening import screening
 from labloop.proposal.stream import GridSource, ListSource, Progress, Source, best_of_parts
 from labloop.space import FormulaSpace
@@ -30,9 +31,7 @@ _LOCAL_COUNT = 20_000
 _MIXING_COUNT = 5_000
 _SPREAD_COUNT = 5_000
 _PARENTS = 24
-_REFINEMENTS = 4
-_REFINED_PARENTS = 256
-_REFINED_CHILDREN = 6_144
+_REFINED_SCORINGS = 24_576
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,31 +100,14 @@ def candidates(
         if holds.any():
             children, _ = local_moves(space, near_parents[holds], _LOCAL_COUNT, rng)
             pools.append(best_of([children], LOCAL, on_levels, KEPT))
-    return _refined(space, Pool.joined(p for p in pools if len(p)), on_levels, rng, progress)
+    pool = Pool.joined(p for p in pools if len(p))
+    return refined(space, pool, on_levels, _REFINED_SCORINGS, rng, progress)
 
 
 def grid_size(space: FormulaSpace, grid_levels: int, count: int) -> int:
     """Return how many formulas a permuted grid of `count` has: the whole grid's if that is less."""
     whole = math.prod(len(levels) for levels in space.spread(grid_levels))
     return min(whole, count)
-
-
-def _refined(
-    space: FormulaSpace,
-    pool: Pool,
-    on_levels: ScoreLevels,
-    rng: np.random.Generator,
-    progress: Progress,
-) -> Pool:
-    """Return the pool with the children of its best; a child has its parent's origin."""
-    for generation in range(_REFINEMENTS):
-        progress("refining the best", generation, _REFINEMENTS)
-        parents = pool.top(_REFINED_PARENTS)
-        children, parent = local_moves(space, parents.levels, _REFINED_CHILDREN, rng)
-        born = Pool(children, parents.origin[parent], on_levels(children))
-        pool = Pool.joined([pool, born.top(4 * KEPT)])
-    progress("refining the best", _REFINEMENTS, _REFINEMENTS)
-    return pool
 
 
 def _parents(known: Known) -> Floats:

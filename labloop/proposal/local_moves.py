@@ -8,7 +8,7 @@ from labloop.space import FormulaSpace
 from labloop.space.constraints import Bools
 from labloop.space.levels import Ints, LevelNumbers
 
-_SMALL_STEPS = (0.02, 0.05, 0.1, 0.2)  # standard deviations of small moves, as shares of the scale
+_SMALL_STEPS = (0.05, 0.1, 0.2)  # standard deviations of small moves, as shares of the scale
 _LARGE_MOVES = 0.2  # share of mutated components that jump anywhere instead
 _LEFT_OUT = 0.25  # share of mutated components that go, where a presence limit counts them
 
@@ -43,13 +43,13 @@ def local_moves(
     varying = np.flatnonzero(space.counts > 1)
     moved[np.arange(count), rng.choice(varying, size=count)] = True
     rows, columns = np.nonzero(moved & (space.counts > 1))
-    children[rows, columns] = _moved(space, children[rows, columns], rows, columns, rng)
-    _take_up(space, children, moved, rng)
+    children[rows, columns] = moved_levels(space, children[rows, columns], rows, columns, rng)
+    take_up(space, children, moved, rng)
     levels, holds = space.mend(children, rng)
     return levels[holds], first[holds]
 
 
-def _moved(
+def moved_levels(
     space: FormulaSpace, levels: LevelNumbers, rows: Ints, columns: Ints, rng: np.random.Generator
 ) -> LevelNumbers:
     """Return the (moves,) new levels of components that have (moves,) levels.
@@ -98,7 +98,7 @@ def _counted(space: FormulaSpace) -> Bools:
     )
 
 
-def _take_up(
+def take_up(
     space: FormulaSpace, children: LevelNumbers, moved: Bools, rng: np.random.Generator
 ) -> None:
     """Let one present component that has not moved take up what half the children miss of totals.
