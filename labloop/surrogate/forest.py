@@ -157,17 +157,3 @@ def left_out_mean(values: Tensor, seen: Tensor) -> Tensor:
     """
     without = (~seen).T.to(values).unsqueeze(-1)
     return (values * without).sum(1) / without.sum(1)
-
-
-def blend_share(z: Tensor, nets: Tensor, trees: Tensor) -> Tensor:
-    """Return the nets' share w of the best blend w·nets + (1 − w)·trees of each response: (m,).
-
-    `z` (n, m) wanted values, `nets` and `trees` (n, m) predictions of rows left out, NaN where
-    missing. Least squares with a ridge worth ten rows towards one half, cut to 0 to 1.
-    """
-    known = torch.isfinite(z) & torch.isfinite(nets) & torch.isfinite(trees)
-    apart = torch.where(known, nets - trees, 0.0)
-    owed = torch.where(known, z - trees, 0.0)
-    square = apart.square().sum(0)
-    ridge = 10.0 * square / known.sum(0).clamp_min(1) + 1e-12
-    return (((owed * apart).sum(0) + 0.5 * ridge) / (square + ridge)).clamp(0.0, 1.0)

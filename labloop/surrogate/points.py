@@ -99,9 +99,10 @@ class Describer:
         if self.pretrained is None:
             return Points(x, X.new_zeros(*lead, 0), X.new_zeros(*lead, self.responses), none, none)
         phi, prior, tuned = self._nets(X, x)
-        if self.pretrained.forest is not None:
-            share = self.pretrained.blend.to(X)
-            prior = share * prior + (1.0 - share) * source.reshape(prior.shape)
+        if self.pretrained.curves is not None:
+            nets, trees, curves = self.pretrained.blend.to(X)
+            bent = self.pretrained.curves(self.pretrained.in_range(X))
+            prior = nets * prior + trees * source.reshape(prior.shape) + curves * bent
         return Points(x, phi, prior, tuned, none)
 
     def _source_trees(self, X: Tensor) -> Floats:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labloop.errors import RefusedError
+from labloop.surrogate.blending import blend_shares
+from labloop.surrogate.curves import Curves, fit_curves, left_out_curves
 from labloop.surrogate.forest import (
     FOREST_ROWS,
     Forest,
-    blend_share,
     left_out_mean,
     source_forest,
 )
@@ -27,6 +28,7 @@ from labloop.surrogate.scaling import (
     checked_censoring,
     checked_inputs,
     checked_outputs,
+    in_range,
     input_ranges,
     source_scales,
     standardised,
@@ -47,9 +49,9 @@ class Pretrained:
     sources' pooled level and scale, in the units of Y; `known` (m,) says which responses any
     source has. `feature_mean`, `feature_scale` (M, 1, w) standardise the features over the
     history. `taught_x` (r, D) and `taught_z` (r, m) are rows of the history and their standardised
-    responses, gaps filled with the nets' predictions: the `forest` was grown from them. `blend`
-    (m,) is the nets' share of the history's prediction, the forest has the rest. The patent's nets
-    have no forest. `ranking` holds one record a component.
+    responses, gaps filled with the nets' predictions: the `forest` was grown from them and the
+    `curves` were fitted to them. `blend` (3, m) are the shares of nets, forest and curves in the
+    history's prediction; the patent's nets stand alone. `ranking` holds one record a component.
     """
 
     network: Network
@@ -71,6 +73,7 @@ class Pretrained:
     seed: int
     ranking_records: tuple[dict[str, float], ...] = field(default=(), repr=False)
     forest: Forest | None = field(default=None, repr=False, compare=False)
+    curves: Curves | None = field(default=None, repr=False, compare=False)
 
     @property
     def inputs(self) -> int:
@@ -91,8 +94,11 @@ class Pretrained:
 
     def scaled(self, X: Tensor) -> Tensor:
         """Return the network's inputs for encoded rows: (…, D) → (…, k)."""
-        low, high = self.low.to(X), self.high.to(X)
-        return ((X - low) / (high - low))[..., self.columns]
+        return self.in_range(X)[..., self.columns]
+
+    def in_range(self, X: Tensor) -> Tensor:
+        """Return encoded rows (…, D) in units of the history's range: 0 to 1 within it."""
+        return in_range(X, self.low, self.high)
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Return the untuned nets' mean and standard deviation over members: (n, m) each.
@@ -166,9 +172,10 @@ def pretrain(
         # Of a response that no source has the nets know nothing, not what they were drawn with.
         # The patent's, whose spread is their whole variance, go on from there.
         network = network.having({"head": network.head * known})
-        forest, taught = _grow(network, x, X, Z, sides, draws, seed)
+        span = torch.as_tensor(low), torch.as_tensor(high)
+        forest, curves, taught = _grow(network, x, X, Z, sides, draws, span, seed)
     else:
-        forest, taught = None, _nothing_taught(X, Z)
+        forest, curves, taught = None, None, _nothing_taught(X, Z)
     ranges = {"low": low, "high": high, "level": scales.pooled_level, "scale": scales.pooled_scale}
     return Pretrained(
         network=network,
@@ -178,6 +185,7 @@ def pretrain(
         **_feature_moments(network, x, seed),
         **taught,
         forest=forest,
+        curves=curves,
         rows=len(X),
         sources=int(line.max()) + 1,
         recipe=recipe,
@@ -206,13 +214,14 @@ def _measured(
 
 def _grow(
     network: Network, x: Tensor, X: Array, Z: Array, sides: NDArray[np.int8], draws: Tensor,
-    seed: int,
-) -> tuple[Forest, dict[str, Tensor]]:  # fmt: skip
-    """Return the forest, what it was grown from, and the nets' share beside it.
+    span: tuple[Tensor, Tensor], seed: int,
+) -> tuple[Forest, Curves, dict[str, Tensor]]:  # fmt: skip
+    """Return the forest and the curves, what they learned from, and the shares of all three.
 
     `x` (n, k) the nets' inputs, `X` (n, D), `Z` (n, m) with NaN = missing, `sides` (n, m) of its
-    limits, `draws` (M, n) the rows that each member learned from. What is missing is as the nets
-    predict it, and so is what lies beyond a limit where they agree that it does.
+    limits, `draws` (M, n) the rows that each member learned from, `span` the inputs' range. What
+    is missing is as the nets predict it, and so is what lies beyond a limit where they agree that
+    it does.
     """
     rows = thin(torch.arange(len(X)), FOREST_ROWS, seed)
     with torch.no_grad():
@@ -226,15 +235,19 @@ def _grow(
     seen = torch.zeros(len(draws), len(X), dtype=torch.bool).scatter_(1, draws, True)[:, rows]
     nets = left_out_mean(said.permute(1, 0, 2), seen)
     trees = torch.as_tensor(forest.values(taught_x.numpy())).double()
-    share = blend_share(z, nets, left_out_mean(trees, torch.as_tensor(forest.seen)))
-    return forest, {"taught_x": taught_x, "taught_z": taught_z, "blend": share}
+    woods = left_out_mean(trees, torch.as_tensor(forest.seen))
+    u, wanted = in_range(taught_x.double(), *span).numpy(), taught_z.double().numpy()
+    bent = torch.as_tensor(left_out_curves(u, wanted))
+    shares = blend_shares(z, torch.stack([nets, woods, bent]))
+    taught = {"taught_x": taught_x, "taught_z": taught_z, "blend": shares}
+    return forest, fit_curves(u, wanted), taught
 
 
 def _nothing_taught(X: Array, Z: Array) -> dict[str, Tensor]:
     return {
         "taught_x": torch.zeros(0, X.shape[1]),
         "taught_z": torch.zeros(0, Z.shape[1]),
-        "blend": torch.ones(Z.shape[1], dtype=torch.float64),
+        "blend": torch.tensor([[1.0], [0.0], [0.0]], dtype=torch.float64).repeat(1, Z.shape[1]),
     }
 
 

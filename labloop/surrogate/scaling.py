@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from labloop.errors import RefusedError
 
@@ -89,6 +90,12 @@ def standard_variances(variance: Array, scale: Array) -> Array:
     """
     known = np.where(variance >= 0, variance, np.nan)
     return np.minimum(np.sqrt(known) / scale, MOST_ERROR) ** 2
+
+
+def in_range(X: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Return rows (…, D) in units of a range from `low` to `high` (D,)."""
+    low, high = low.to(X), high.to(X)
+    return (X - low) / (high - low)
 
 
 def input_ranges(X: Array) -> tuple[Array, Array]:

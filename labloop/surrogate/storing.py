@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from labloop.errors import RefusedError
+from labloop.surrogate.curves import fit_curves
 from labloop.surrogate.forest import FOREST_ROWS, source_forest
 from labloop.surrogate.network import WEIGHTS, Network
+from labloop.surrogate.scaling import in_range
 from labloop.surrogate.training import Recipe
 
 if TYPE_CHECKING:
     from labloop.surrogate.pretraining import Pretrained
 
-FORMAT = 3
+FORMAT = 4
 MAX_LAYERS = 64
 # Standardised responses are of the size of 1; beyond this a forest's squares would be nonsense.
 MOST_STANDARDISED = 1e6
@@ -47,7 +49,9 @@ def packed(pretrained: Pretrained) -> tuple[bytes, dict[str, Any]]:
 
 
 def unpacked(blob: bytes, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the `Pretrained` that `packed` wrote; its forest is grown again.
+    """Return the fields of the `Pretrained` that `packed` wrote.
+
+    Its forest is grown again and its curves are fitted again, from the rows that were kept.
 
     Raises RefusedError for anything else: nothing in the blob is ever executed, and shapes,
     types and values are checked before use.
@@ -69,11 +73,10 @@ def unpacked(blob: bytes, settings: dict[str, Any]) -> dict[str, Any]:
             raise _unusable(f"its kind of net is {settings['kind']!r}")
         network = Network(recipe.kind, **{name: tensors[f"network.{name}"] for name in WEIGHTS})
         records = tuple(dict(record) for record in json.loads(json.dumps(settings["ranking"])))
-        taught = tensors["taught_x"].numpy(), tensors["taught_z"].numpy()
         return {
             "network": network,
             **{name: tensors[name] for name in TENSORS},
-            "forest": source_forest(*taught, int(settings["seed"])) if len(taught[0]) else None,
+            **_regrown(tensors, int(settings["seed"])),
             "rows": int(settings["rows"]),
             "sources": int(settings["sources"]),
             "recipe": recipe,
@@ -85,6 +88,18 @@ def unpacked(blob: bytes, settings: dict[str, Any]) -> dict[str, Any]:
         SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError,
     ) as problem:  # fmt: skip
         raise _unusable(f"{type(problem).__name__}: {problem}") from problem
+
+
+def _regrown(tensors: dict[str, Tensor], seed: int) -> dict[str, Any]:
+    """Return the forest and the curves, none where no rows were kept."""
+    x, z = tensors["taught_x"], tensors["taught_z"]
+    if not len(x):
+        return {}
+    u = in_range(x.double(), tensors["low"], tensors["high"])
+    return {
+        "forest": source_forest(x.numpy(), z.numpy(), seed),
+        "curves": fit_curves(u.numpy(), z.double().numpy()),
+    }
 
 
 def _unusable(why: str) -> RefusedError:
@@ -126,7 +141,7 @@ def _check_shapes(tensors: dict[str, Tensor]) -> None:
         "high": (inputs,),
         "taught_x": (rows, inputs),
         "taught_z": (rows, responses),
-        "blend": (responses,),
+        "blend": (3, responses),
         **dict.fromkeys(("level", "scale", "known"), (responses,)),
     }
     for name, shape in shapes.items():
@@ -151,9 +166,9 @@ def _check_values(tensors: dict[str, Tensor]) -> None:
         raise _unusable("an input's range is empty")
     if bool((tensors["scale"] <= 0).any()) or bool((tensors["feature_scale"] <= 0).any()):
         raise _unusable("a scale is not positive")
-    if bool(((blend < 0) | (blend > 1)).any()):
-        raise _unusable("a share is not between 0 and 1")
-    if not len(taught_z) and bool((blend < 1).any()):
+    if bool((blend < 0).any()) or bool(((blend.sum(0) - 1.0).abs() > 1e-6).any()):
+        raise _unusable("shares are below 0 or do not sum to 1")
+    if not len(taught_z) and bool((blend[1:] > 0).any()):
         raise _unusable("it counts on a forest, but keeps no row to grow it from")
     if bool((taught_z.abs() > MOST_STANDARDISED).any()):
         raise _unusable("a kept response is far outside the history's range")

@@ -82,7 +82,8 @@ def test_acquisitions_have_finite_values_and_gradients_that_lead_upwards(surroga
     assert before.shape == (3,)
     assert torch.isfinite(before).all()
     assert torch.isfinite(start.grad).all()
-    assert (start.grad[..., :5] != 0).any(-1).all()
+    # a point that is in no draw the best of its batch has none of its own
+    assert (start.grad[..., :5] != 0).flatten(1).any(-1).all()
     step = 1e-5 * start.grad / start.grad.flatten(1).norm(dim=1).view(3, 1, 1)
     with torch.no_grad():
         assert (value(start + step) > before).all()

@@ -10,7 +10,6 @@ from hypothesis.extra import numpy as hnp
 from labloop.surrogate.forest import (
     TREES,
     Grove,
-    blend_share,
     left_out_mean,
     own_forest,
     source_forest,
@@ -76,30 +75,6 @@ def test_left_out_mean_leaves_out_who_saw_the_row():
     out = left_out_mean(values, seen)[:, 0]
     assert out[:2].tolist() == [5.0, 3.0]
     assert torch.isnan(out[2])
-
-
-@given(hnp.arrays("float64", (3, 12, 2), elements=unknown_too))
-def test_a_share_is_one(arrays):
-    share = blend_share(*torch.as_tensor(arrays))
-    assert bool(((share >= 0) & (share <= 1)).all())
-
-
-@settings(deadline=None)
-@given(hnp.arrays("float64", (2, 30), elements=finite))
-def test_the_two_sides_of_a_blend_are_treated_alike(arrays):
-    z, one = (torch.as_tensor(each)[:, None] for each in arrays)
-    other = z.flip(0)
-    shares = blend_share(z, one, other) + blend_share(z, other, one)
-    assert float(shares) == pytest.approx(1.0, abs=1e-6)
-
-
-def test_a_blend_follows_whoever_is_right_and_few_rows_decide_little():
-    z = torch.randn(400, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    wrong = z + 1.0
-    shares = [float(blend_share(z[:n], z[:n], wrong[:n])) for n in (1, 10, 400)]
-    assert shares == pytest.approx([6 / 11, 15 / 20, 405 / 410])
-    nothing = torch.full_like(z, torch.nan)
-    assert float(blend_share(nothing, z, wrong)) == 0.5
 
 
 def test_trees_of_the_history_stand_in_where_own_rows_are_too_few():

@@ -42,9 +42,9 @@ def without(tensors, dimension):
 
 
 def without_responses(tensors):
-    for name in ("level", "scale", "known", "blend"):
+    for name in ("level", "scale", "known"):
         tensors[name] = tensors[name][:0]
-    for name in ("network.head", "network.head_bias", "taught_z"):
+    for name in ("network.head", "network.head_bias", "taught_z", "blend"):
         tensors[name] = tensors[name][..., :0].contiguous()
 
 
@@ -95,11 +95,11 @@ def spoil(tensors, settings, how):
         crowd(tensors, 3001)
     elif how == "untaught":
         crowd(tensors, 0)
-        tensors["blend"] = tensors["blend"] * 0.5
+        tensors["blend"] = torch.full_like(tensors["blend"], 1.0 / 3.0)
     elif how == "blend":
         tensors["blend"] = tensors["blend"] + 1.5
     elif how == "no blend":
-        tensors["blend"] = tensors["blend"] - 1.5
+        tensors["blend"] = tensors["blend"] * torch.tensor([[3.0], [-1.0], [-1.0]])
     elif how == "far":
         tensors["taught_z"] = tensors["taught_z"] * 1e9
     elif how == "ranges":
@@ -133,8 +133,8 @@ def spoil(tensors, settings, how):
         ("layers", "its nets have too many layers"),
         ("crowd", "it keeps too many rows of the history"),
         ("untaught", "it counts on a forest, but keeps no row to grow it from"),
-        ("blend", "a share is not between 0 and 1"),
-        ("no blend", "a share is not between 0 and 1"),
+        ("blend", "shares are below 0 or do not sum to 1"),
+        ("no blend", "shares are below 0 or do not sum to 1"),
         ("far", "a kept response is far outside the history's range"),
         ("ranges", "an input's range is empty"),
         ("endless", "OverflowError: cannot convert float infinity to integer"),
