@@ -243,6 +243,24 @@ def test_propose(copied):
     assert [action for _, action, _ in events(folder)[len(before) :]] == ["propose"]
 
 
+def test_propose_where_it_is_told(copied):
+    folder = copied("learned")
+    here, _ = run("propose", folder, "--seed", "1", "--dry-run")
+    there, _ = run("propose", folder, "--seed", "1", "--dry-run", "--jobs", 2)
+    assert there == here
+
+
+@pytest.mark.parametrize("command", ["propose", "pretrain"])
+def test_a_cluster_that_cannot_be_used_is_refused(copied, command):
+    folder = copied("learned")
+    before = events(folder)
+    _, err = run(command, folder, "--cluster", "here", code=1)
+    assert err == (
+        'labloop: "here" is no address of a cluster; write it like tcp://192.168.0.10:8786.\n'
+    )
+    assert events(folder) == before
+
+
 def test_propose_as_json_with_candidates(copied, home):
     folder = copied("learned")
     candidates = folder / "candidates.csv"
