@@ -19,15 +19,19 @@ from labloop.parallel import spread, workers
 distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with distributed.LocalCluster(
-        n_workers=2,
+def started(workers=2):
+    return distributed.LocalCluster(
+        n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         silence_logs=60,
-    ) as local:
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with started() as local:
         yield local.scheduler_address
 
 
@@ -104,8 +108,8 @@ def test_a_process_that_is_killed_costs_no_results(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_no_results(tmp_path, cluster):
-    with workers(cluster):
+def test_a_worker_that_is_killed_costs_no_results(tmp_path):
+    with started() as local, workers(local.scheduler_address):
         assert list(spread(die_once, str(tmp_path / "died"), range(10))) == list(range(10))
 
     assert (tmp_path / "died").exists()
@@ -123,6 +127,19 @@ def test_work_that_kills_every_process_is_refused():
 
     assert str(refusal.value) == (
         "Processes of this computer died 4 times, perhaps for want of memory; ask for fewer jobs."
+    )
+
+
+@pytest.mark.slow
+def test_work_that_kills_every_worker_is_refused():
+    with started() as local:
+        address = local.scheduler_address
+        with pytest.raises(RefusedError) as refusal, workers(address):
+            list(spread(die, None, range(4)))
+
+    assert str(refusal.value) == (
+        f"Workers of the cluster at {address} died time and again at the same work, perhaps for "
+        "want of memory; see their logs."
     )
 
 
@@ -165,9 +182,7 @@ def test_an_address_where_nothing_answers_is_refused(monkeypatch):
 
 def test_a_cluster_without_workers_is_refused(monkeypatch):
     monkeypatch.setattr(parallel, "JOINING", 0.1)
-    with distributed.LocalCluster(
-        n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=60
-    ) as empty:
+    with started(workers=0) as empty:
         address = empty.scheduler_address
 
         assert refusal_of(address) == (
