@@ -65,6 +65,21 @@ def test_the_plate_does_not_depend_on_what_was_looked_at_before(recorded, lab, t
         assert same(campaign.propose(seed=5), expected)
 
 
+@pytest.mark.slow
+def test_a_cluster_chooses_the_same_plate(recorded):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    here = recorded.propose(seed=5, dry_run=True)
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=60,
+    ) as local:
+        there = recorded.propose(seed=5, dry_run=True, cluster=local.scheduler_address)
+    assert same(here, there)
+
+
 def test_without_a_seed_the_rounds_number_is_the_seed(fresh):
     fresh.propose(seed=9)
     default = fresh.propose(dry_run=True)
