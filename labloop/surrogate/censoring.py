@@ -45,7 +45,7 @@ def pseudo_observations(
     y, known = y.clone(), known.clone()
     empty = x.new_zeros(len(x), 0)
     nobody = x.new_zeros(len(x), 0, y.shape[1])
-    points = Points(x, empty, x.new_zeros(len(x), y.shape[1]), nobody, nobody)
+    points = Points(x, empty, x.new_zeros(len(x), y.shape[1]), nobody, nobody, empty)
     for j in range(y.shape[1]):
         limited = (censored[:, j] != 0) & ~torch.isnan(y[:, j])
         if not bool(limited.any()):

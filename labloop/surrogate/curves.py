@@ -17,6 +17,7 @@ from labloop.surrogate.folds import near_groups
 from labloop.surrogate.scaling import Array
 
 KNOTS = 9
+OWN_KNOTS = 5  # of the curves of own rows, which are fewer
 LENGTH = 0.7  # of the curves' Matérn-5/2 kernel, in ranges of the history
 PLACES = 193  # at which a curve is kept, from OUTSIDE below the range to as much above it
 OUTSIDE = 0.5
@@ -34,15 +35,14 @@ class Curves:
     """The fitted curves of m responses over D inputs scaled to the history's range.
 
     Attributes:
-        values: (D, PLACES, m) each curve at even places, 0 for inputs that do not vary.
-        pairs: (m, D, D) the coefficients of products, upper triangles, of centred inputs.
-        centre: (D,) what is taken off inputs before they are multiplied.
+        values: (D, PLACES, 2 m) at even places each response's curves, then the curves, one
+            standard deviation high, whose products are taken; 0 for inputs that do not vary.
+        pairs: (m, D, D) the coefficients of products, upper triangles.
         level: (m,) what is added.
     """
 
     values: Tensor
     pairs: Tensor
-    centre: Tensor
     level: Tensor
 
     def __call__(self, u: Tensor) -> Tensor:
@@ -53,21 +53,27 @@ class Curves:
         numbers = left.long() + torch.arange(u.shape[-1]) * PLACES
         flat = self.values.to(u).flatten(0, 1)
         low, high = flat[numbers], flat[numbers + 1]
-        total = (low + (high - low) * (place - left).unsqueeze(-1)).sum(-2) + self.level.to(u)
-        v = u - self.centre.to(u)
-        products = torch.einsum("...i,mij,...j->...m", v, self.pairs.to(u), v)
-        return total + products
+        curves = low + (high - low) * (place - left).unsqueeze(-1)
+        own, multiplied = curves.split(len(self.level), -1)
+        products = torch.einsum("...im,mij,...jm->...m", multiplied, self.pairs.to(u), multiplied)
+        return own.sum(-2) + products + self.level.to(u)
 
 
-def no_curves(inputs: int, responses: int) -> Curves:
-    """Return curves that say nothing."""
-    zero = torch.zeros(inputs, dtype=torch.float64)
-    return Curves(
-        torch.zeros(inputs, PLACES, responses),
-        torch.zeros(responses, inputs, inputs, dtype=torch.float64),
-        zero,
-        zero.new_zeros(responses),
-    )
+def curve_features(x: Tensor) -> Tensor:
+    """Return features (…, n, d · OWN_KNOTS) of rows (…, n, d), with a kernel of curves as product.
+
+    The kernel of a sum of one curve a component, all alike, on the range from 0 to 1; over an even
+    design the features have mean 0 and a row's square length is about 1.
+    """
+    knots = torch.linspace(0.0, 1.0, OWN_KNOTS, dtype=x.dtype)
+    even = torch.linspace(0.0, 1.0, PLACES, dtype=torch.float64)
+    wide = torch.linspace(0.0, 1.0, OWN_KNOTS, dtype=torch.float64)
+    root = _root(wide)
+    centred = _matern(even, wide) @ root
+    centre = centred.mean(0)
+    size = (centred - centre).square().sum(1).mean().sqrt() * max(x.shape[-1], 1) ** 0.5
+    features = (_matern(x, knots) @ (root / size).to(x)).sub_((centre / size).to(x))
+    return features.flatten(-2)
 
 
 def fit_curves(u: Array, Z: Array) -> Curves:
@@ -115,28 +121,25 @@ class _Design:
     Attributes:
         root: (KNOTS, KNOTS) turns kernel values at the knots into independent coefficients.
         centre: (d, KNOTS) mean of each knot's feature over the rows.
-        middle: (d,) mean of the inputs.
     """
 
     root: Tensor
     centre: Tensor
-    middle: Tensor
 
     @classmethod
     def of(cls, x: Tensor) -> _Design:
         knots = torch.linspace(0.0, 1.0, KNOTS, dtype=x.dtype)
-        gram = _matern(knots, knots) + 1e-6 * torch.eye(KNOTS, dtype=x.dtype)
-        root = torch.linalg.inv(torch.linalg.cholesky(gram)).mT
-        return cls(root, (_matern(x, knots) @ root).mean(0), x.mean(0))
+        root = _root(knots)
+        return cls(root, (_matern(x, knots) @ root).mean(0))
 
     def curves(self, x: Tensor) -> Tensor:
         """Return the features (n, d · KNOTS) of rows (n, d)."""
         knots = torch.linspace(0.0, 1.0, KNOTS, dtype=x.dtype)
         return (_matern(x, knots) @ self.root - self.centre).flatten(1)
 
-    def products(self, x: Tensor, pairs: Tensor) -> Tensor:
-        """Return the products (n, p) of centred inputs, of (2, p) pairs of components."""
-        v = x - self.middle
+    def products(self, x: Tensor, shapes: Tensor, pairs: Tensor) -> Tensor:
+        """Return the products (n, p) of curves of `shapes` (d, KNOTS), of (2, p) pairs."""
+        v = (self.curves(x).unflatten(1, shapes.shape) * shapes).sum(2)
         return v[:, pairs[0]] * v[:, pairs[1]]
 
 
@@ -146,10 +149,17 @@ class _Fit:
 
     coefficients: Tensor
     level: float
+    shapes: Tensor
     pairs: Tensor
     product_centre: Tensor
     variance: Tensor
     noise: float
+
+
+def _root(knots: Tensor) -> Tensor:
+    """Return what turns kernel values at the knots into features with the kernel as product."""
+    gram = _matern(knots, knots) + 1e-6 * torch.eye(len(knots), dtype=knots.dtype)
+    return torch.linalg.inv(torch.linalg.cholesky(gram)).mT
 
 
 def _matern(a: Tensor, knots: Tensor) -> Tensor:
@@ -163,10 +173,12 @@ def _fit(design: _Design, x: Tensor, z: Tensor) -> _Fit:
     group = torch.arange(d).repeat_interleave(KNOTS)
     start = torch.full((d,), torch.nan, dtype=x.dtype)
     coefficients, variance, noise = _most_evident(features, z - level, group, start, _STEPS)
-    width = (features * coefficients).unflatten(1, (d, KNOTS)).sum(2).square().mean(0)
+    curves = coefficients.reshape(d, KNOTS)
+    width = (features.unflatten(1, (d, KNOTS)) * curves).sum(2).square().mean(0)
+    shapes = curves / width.sqrt().clamp_min(1e-6).unsqueeze(1)
     widest = torch.argsort(-width, stable=True)[:PAIRED].sort().values
     pairs = widest[torch.triu_indices(len(widest), len(widest), 1)]
-    products = design.products(x, pairs)
+    products = design.products(x, shapes, pairs)
     centre = products.mean(0) if len(x) else products.new_zeros(pairs.shape[1])
     if pairs.shape[1]:
         features = torch.cat([features, products - centre], 1)
@@ -175,11 +187,11 @@ def _fit(design: _Design, x: Tensor, z: Tensor) -> _Fit:
         coefficients, variance, noise = _most_evident(
             features, z - level, group, start, _PAIR_STEPS
         )
-    return _Fit(coefficients, level, pairs, centre, variance, noise)
+    return _Fit(coefficients, level, shapes, pairs, centre, variance, noise)
 
 
 def _features(design: _Design, fitted: _Fit, x: Tensor) -> Tensor:
-    products = design.products(x, fitted.pairs) - fitted.product_centre
+    products = design.products(x, fitted.shapes, fitted.pairs) - fitted.product_centre
     return torch.cat([design.curves(x), products], 1)
 
 
@@ -242,18 +254,19 @@ def _most_evident(
 
 
 def _tabulated(design: _Design, fits: list[_Fit], varying: NDArray[np.intp], inputs: int) -> Curves:
+    m, d = len(fits), len(varying)
     places = torch.linspace(-OUTSIDE, 1.0 + OUTSIDE, PLACES, dtype=torch.float64)
-    d = len(varying)
     of_place = design.curves(places.unsqueeze(1).expand(-1, d)).reshape(PLACES, d, KNOTS)
-    empty = no_curves(inputs, len(fits))
+    values = torch.zeros(inputs, PLACES, 2 * m)
+    pairs = torch.zeros(m, inputs, inputs, dtype=torch.float64)
+    level = torch.zeros(m, dtype=torch.float64)
     columns = torch.as_tensor(varying)
-    centre = empty.centre.clone()
-    centre[columns] = design.middle
     for j, fitted in enumerate(fits):
-        curve = fitted.coefficients[: d * KNOTS].reshape(d, KNOTS)
-        empty.values[columns, :, j] = torch.einsum("pdk,dk->dp", of_place, curve).float()
+        curves = fitted.coefficients[: d * KNOTS].reshape(d, KNOTS)
+        for place, each in ((j, curves), (m + j, fitted.shapes)):
+            values[columns, :, place] = torch.einsum("pdk,dk->dp", of_place, each).float()
         products = fitted.coefficients[d * KNOTS :]
         one, other = columns[fitted.pairs]
-        empty.pairs[j, one, other] = products
-        empty.level[j] = fitted.level - float(products @ fitted.product_centre)
-    return Curves(empty.values, empty.pairs, centre, empty.level)
+        pairs[j, one, other] = products
+        level[j] = fitted.level - float(products @ fitted.product_centre)
+    return Curves(values, pairs, level)

@@ -107,7 +107,8 @@ def _maximised(
     columns = points.x.shape[-1]
     # What does not depend on the hyperparameters is computed once.
     fixed = fixed_covariance(shape, points, points, response)
-    gram = points.phi @ points.phi.mT if shape.history else None
+    features = shape.of(points)
+    gram = features @ features.mT if shape.features is not None else None
     residual = y - prior_mean
 
     def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
@@ -189,8 +190,10 @@ class GaussianProcess:
         """
         variance = torch.full(points.x.shape[:-1], LEVEL_VARIANCE, dtype=points.x.dtype)
         variance += self.theta.signal.to(variance)
+        if self.shape.features is not None:
+            features = self.shape.of(points)
+            variance += self.theta.linear.to(variance) * features.square().sum(-1)
         if self.shape.history:
-            variance += self.theta.linear.to(variance) * points.phi.square().sum(-1)
             variance += TRUST_VARIANCE * points.prior[..., self.response] ** 2
         mean = self.mean(points)
         if len(self.weights):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,15 +19,28 @@ SQRT5 = math.sqrt(5.0)
 class Shape:
     """Which terms a Gaussian process has.
 
-    Always a Matérn-5/2 kernel of x and a level c that is integrated over; with `history` also a
-    linear kernel of the frozen features and the basis, and the mean b·prior with b ~ N(1, ½²).
+    Always a Matérn-5/2 kernel of x and a level c that is integrated over; with `features` also a
+    linear kernel: of `curves`, one a component, or of what is `frozen`, the pretrained features
+    and the basis. The latter goes with the mean b·prior, b ~ N(1, ½²).
     """
 
-    history: bool
+    features: Literal["curves", "frozen"] | None
+
+    @property
+    def history(self) -> bool:
+        """Whether the process knows what the history predicts."""
+        return self.features == "frozen"
+
+    def of(self, points: Points) -> Tensor:
+        """Return the features (…, n, p) of the linear kernel, p = 0 where there is none."""
+        if self.features is None:
+            return points.x[..., :0]
+        return points.phi if self.features == "frozen" else points.curves
 
 
-OWN_ROWS = Shape(history=False)
-RESIDUAL_GP = Shape(history=True)
+OWN_ROWS = Shape(None)
+OWN_CURVES = Shape("curves")
+RESIDUAL_GP = Shape("frozen")
 
 LEVEL_VARIANCE = 4.0
 TRUST_VARIANCE = 0.25
@@ -74,10 +88,10 @@ def covariance(
     `gram` (…, n, k) may hold the products of their features, which all responses share.
     """
     total = LEVEL_VARIANCE + theta.signal * matern(a.x / theta.lengthscale, b.x / theta.lengthscale)
-    if shape.history:
-        products = a.phi @ b.phi.mT if gram is None else gram
-        total = _with_scale(torch.addcmul(total, products, theta.linear), a, b, response)
-    return total
+    if shape.features is not None:
+        products = shape.of(a) @ shape.of(b).mT if gram is None else gram
+        total = torch.addcmul(total, products, theta.linear)
+    return _with_scale(total, a, b, response) if shape.history else total
 
 
 def fixed_covariance(shape: Shape, a: Points, b: Points, response: int) -> Tensor:
@@ -110,7 +124,7 @@ def log_prior(shape: Shape, theta: Hyperparameters, columns: int) -> Tensor:
     LogNormal(1 + ½ log d, 0.7): with their √3 the 90 % intervals covered 80 %.
     """
     total = _lognormal(theta.noise, -2.3, 1.0) + _lognormal(theta.excess, -6.0, 1.5)
-    if shape.history:
+    if shape.features is not None:
         mean = 1.0 + 0.5 * math.log(max(columns, 1))
         total = total + _lognormal(theta.lengthscale, mean, 0.7).sum()
         total = total + _lognormal(theta.signal, -1.0, 0.5)
@@ -125,7 +139,7 @@ def log_prior(shape: Shape, theta: Hyperparameters, columns: int) -> Tensor:
 
 def start_of(shape: Shape, columns: int) -> Tensor:
     """Return where the search begins, in logs: lengthscales, signal, linear, noise, excess."""
-    if shape.history:
+    if shape.features is not None:
         length, signal = math.exp(math.sqrt(2.0)) * math.sqrt(max(columns, 1)) / 4.0, 0.4
     else:
         length, signal = float(np.interp(columns, (8, 75), (0.7, 6.0))), 5.0

@@ -83,7 +83,8 @@ class Path:
         expert = self.expert
         total = self.level
         if self.linear is not None:
-            total = total + points.phi @ self.linear
+            assert isinstance(expert, GaussianProcess)
+            total = total + expert.shape.of(points) @ self.linear
         if self.waves is not None:
             total = total + waves(points.x, _lengthscale(expert)) @ self.waves
         if isinstance(expert, GaussianProcess):
@@ -213,7 +214,8 @@ def draw_functions(
     frequencies = spectrum(columns, seed)
     with torch.no_grad():
         probe = describe(torch.zeros(1, len(describe.varying), dtype=torch.float64))
-    sizes = (1, 1, probe.phi.shape[-1], 2 * FREQUENCIES, own_rows, _most_members(probe))
+    linear = max(probe.phi.shape[-1], probe.curves.shape[-1])
+    sizes = (1, 1, linear, 2 * FREQUENCIES, own_rows, _most_members(probe))
     z = torch.randn(samples, responses, sum(sizes), generator=generator, dtype=torch.float64)
     z = torch.einsum("jk,skz->jsz", torch.linalg.cholesky(correlation), z)
     shares, chosen = coupled(weights)
@@ -255,7 +257,9 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
     history = anchors.prior[:, process.response, None]
     level = LEVEL_VARIANCE**0.5 * normals.level
     trust = TRUST_VARIANCE**0.5 * normals.trust if shape.history else None
-    linear = theta.linear.sqrt() * normals.linear.mT if shape.history else None
+    features, linear = shape.of(anchors), None
+    if shape.features is not None:
+        linear = theta.linear.sqrt() * normals.linear.mT[: features.shape[1]]
     wavy = theta.signal.sqrt() * normals.waves.mT
     pulls = None
     if len(process.weights):
@@ -263,7 +267,7 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
         if trust is not None:
             drawn = drawn + history * trust
         if linear is not None:
-            drawn = drawn + anchors.phi @ linear
+            drawn = drawn + features @ linear
         drawn = drawn + waves(anchors.x, theta.lengthscale) @ wavy
         noise = normals.noise[:, process.rows].mT
         drawn = drawn + _row_noise(process).sqrt().unsqueeze(-1) * noise
@@ -273,7 +277,7 @@ def _process_path(process: GaussianProcess, normals: Normals, waves: Waves) -> P
         if trust is not None:
             trust = trust + TRUST_VARIANCE * (history * moved).sum(0)
         if linear is not None:
-            linear = linear + theta.linear * (anchors.phi.mT @ moved)
+            linear = linear + theta.linear * (features.mT @ moved)
         pulls = theta.signal * moved
     return Path(process, level, trust, linear, wavy, pulls)
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labloop.surrogate.curves import curve_features
 from labloop.surrogate.forest import TREES, Floats, Grove
 from labloop.surrogate.network import Network, basis
 
@@ -29,7 +30,8 @@ class Points:
     basis, scaled so that a row's square length is about 1; `prior` (…, n, m) the history's
     standardised prediction of each response; `tuned` (…, n, M, m) each fine-tuned member's;
     `trees` (…, n, T, m) each tree's, or, where they are streamed, two values of the same mean
-    and variance. Without history `phi` has p = 0, `prior` is 0 and `tuned` has M = 0; where there
+    and variance; `curves` (…, n, c) features of one curve a component, scaled as `phi` is.
+    Without history `phi` has p = 0, `prior` is 0 and `tuned` has M = 0; where there
     is no forest, T = 0.
     """
 
@@ -38,6 +40,7 @@ class Points:
     prior: Tensor
     tuned: Tensor
     trees: Tensor
+    curves: Tensor
 
     def take(self, rows: Tensor) -> Points:
         """Return the points of some rows of the last row dimension."""
@@ -97,13 +100,15 @@ class Describer:
         lead = X.shape[:-1]
         none = X.new_zeros(*lead, 0, self.responses)
         if self.pretrained is None:
-            return Points(x, X.new_zeros(*lead, 0), X.new_zeros(*lead, self.responses), none, none)
+            nothing = X.new_zeros(*lead, 0), X.new_zeros(*lead, self.responses)
+            return Points(x, *nothing, none, none, curve_features(x))
         phi, prior, tuned = self._nets(X, x)
         if self.pretrained.curves is not None:
             nets, trees, curves = self.pretrained.blend.to(X)
             bent = self.pretrained.curves(self.pretrained.in_range(X))
             prior = nets * prior + trees * source.reshape(prior.shape) + curves * bent
-        return Points(x, phi, prior, tuned, none)
+        curves = curve_features(x) if self.features else X.new_zeros(*lead, 0)
+        return Points(x, phi, prior, tuned, none, curves)
 
     def _source_trees(self, X: Tensor) -> Floats:
         """Return what each tree of the history says of all rows: (rows, T, m)."""

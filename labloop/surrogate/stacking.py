@@ -10,8 +10,9 @@ from torch import Tensor
 
 from labloop.surrogate.experts import Expert
 
-# Rows' worth of equal shares: what a few rows cannot decide stays undecided.
+# Rows' worth of the prior's shares: what a few rows cannot decide stays undecided.
 PRIOR_ROWS = 1.0
+LEAST_SHARE = 0.1
 STEPS = 500
 CLOSE = 1e-6
 
@@ -35,17 +36,30 @@ def left_out_densities(experts: Mapping[str, Sequence[Expert]], y: Tensor) -> Te
     return found
 
 
-def stacked_weights(densities: Tensor) -> Tensor:
+def prior_rows(experts: Sequence[str], blend: Tensor | None) -> Tensor:
+    """Return how many rows' worth of votes each expert (K,) begins with, one on average.
+
+    The fine-tuned nets and the forest begin with the shares (3,) that nets and trees have in the
+    history's prediction, where there is one: `blend`, None without history.
+    """
+    rows = torch.ones(len(experts), dtype=torch.float64)
+    if blend is not None:
+        for name, share in (("tuned", blend[0]), ("forest", blend[1])):
+            if name in experts:
+                rows[list(experts).index(name)] = share.clamp_min(LEAST_SHARE)
+    return PRIOR_ROWS * rows * len(rows) / rows.sum()
+
+
+def stacked_weights(densities: Tensor, prior: Tensor) -> Tensor:
     """Return the shares (K,) that make left-out rows most likely under the mixture.
 
     `densities` (K, n) log densities, NaN where unknown: there an expert counts as differing from
     the first expert as it does on average. The maximum of Σ log Σ w·p over the rows (stacking of
     predictive distributions; Yao, Vehtari, Simpson and Gelman 2018, Bayesian Analysis 13:917)
-    with a Dirichlet prior worth one row for each expert, by expectation maximisation. Equal
-    without rows; no share is ever zero.
+    with a Dirichlet prior worth `prior` (K,) rows for each expert, by expectation maximisation.
+    The prior's shares without rows; no share is ever zero.
     """
-    experts, rows = densities.shape
-    weights = torch.full((experts,), 1.0 / experts, dtype=densities.dtype)
+    weights = prior.to(densities) / prior.sum()
     densities = _without_gaps(densities)
     if not densities.shape[1]:
         return weights
@@ -54,7 +68,7 @@ def stacked_weights(densities: Tensor) -> Tensor:
     for _ in range(STEPS):
         share = weights.unsqueeze(1) * likelihood
         share = share / share.sum(0)
-        moved = (share.sum(1) + PRIOR_ROWS) / (rows + experts * PRIOR_ROWS)
+        moved = (share.sum(1) + prior) / (rows + prior.sum())
         close = bool((moved - weights).abs().max() < CLOSE)
         weights = moved
         if close:

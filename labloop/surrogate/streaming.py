@@ -97,15 +97,15 @@ def stream_predictions(
 
 def _marginals(experts: Mapping[str, Sequence[Expert]], points: Points) -> tuple[Array, Array]:
     """Return every expert's standardised mean and variance: (K, m, n) each."""
-    grams: dict[bytes, Tensor] = {}
+    grams: dict[tuple[str, bytes], Tensor] = {}
 
     def marginal(expert: Expert) -> Tensor:
-        if isinstance(expert, GaussianProcess) and expert.shape.history:
+        if isinstance(expert, GaussianProcess) and expert.shape.features is not None:
             # Responses measured in the same rows share the costliest product.
-            rows = expert.rows.numpy().tobytes()
-            if rows not in grams:
-                grams[rows] = points.phi @ expert.anchors.phi.mT
-            return torch.stack(expert.marginal(points, grams[rows]))
+            shape, key = expert.shape, (expert.shape.features, expert.rows.numpy().tobytes())
+            if key not in grams:
+                grams[key] = shape.of(points) @ shape.of(expert.anchors).mT
+            return torch.stack(expert.marginal(points, grams[key]))
         return torch.stack(expert.marginal(points))
 
     each = [torch.stack([marginal(e) for e in row]) for row in experts.values()]

@@ -15,7 +15,7 @@ from labloop.surrogate.censoring import pseudo_observations
 from labloop.surrogate.experts import Ensemble, Expert, calibrated_ensemble, plain_ensemble
 from labloop.surrogate.forest import FEWEST_ROWS, TREES, Forest, Grove, own_forest
 from labloop.surrogate.gp import GaussianProcess, fit_process
-from labloop.surrogate.kernels import OWN_ROWS, RESIDUAL_GP, Shape, noise_of
+from labloop.surrogate.kernels import OWN_CURVES, OWN_ROWS, RESIDUAL_GP, Shape, noise_of
 from labloop.surrogate.model import Surrogate
 from labloop.surrogate.network import Network
 from labloop.surrogate.points import Describer, Points
@@ -29,7 +29,7 @@ from labloop.surrogate.scaling import (
     own_scales,
     standard_variances,
 )
-from labloop.surrogate.stacking import left_out_densities, stacked_weights
+from labloop.surrogate.stacking import left_out_densities, prior_rows, stacked_weights
 from labloop.surrogate.threads import one_thread, side_by_side
 from labloop.surrogate.training import Progress, bootstrap, silent
 from labloop.surrogate.tuning import (
@@ -125,7 +125,10 @@ def _staged(
             for j, (forest, process) in enumerate(zip(grove.forests, processes, strict=True))
         ]
     densities = left_out_densities(experts, y)
-    weights = torch.stack([stacked_weights(each) for each in densities.unbind(-1)], -1)
+    blends = [None] * y.shape[1] if grove is None or pretrained is None else pretrained.blend.mT
+    priors = [prior_rows(list(experts), blend) for blend in blends]
+    each_weights = map(stacked_weights, densities.unbind(-1), priors)
+    weights = torch.stack(list(each_weights), -1)
     rows_measured = (~np.isnan(Y)).sum(axis=0)
     return Surrogate(describer, experts, weights.numpy(), level, scale, rows_measured, y.numpy())
 
@@ -135,7 +138,8 @@ def _processes(
     workers: int, progress: Progress,
 ) -> dict[str, list[Expert]]:  # fmt: skip
     """Fit the Gaussian processes of every response, the one nearest the history last."""
-    shapes = {"own_rows": OWN_ROWS} | ({"residual_gp": RESIDUAL_GP} if history else {})
+    shapes = {"own_rows": OWN_ROWS, "own_curves": OWN_CURVES}
+    shapes |= {"residual_gp": RESIDUAL_GP} if history else {}
     tasks = [(shape, j) for shape in shapes.values() for j in range(y.shape[1])]
 
     def fitted(task: tuple[Shape, int]) -> GaussianProcess:

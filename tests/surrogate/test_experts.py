@@ -60,7 +60,7 @@ def test_a_single_member_has_no_spread_but_a_prediction(saw):
     y = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
     seen = torch.full((1, 3), saw)
     x = torch.rand(3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    points = Points(x, x[:, :0], x[:, :1], y.reshape(3, 1, 1) - 0.5, x.new_zeros(3, 0, 1))
+    points = Points(x, x[:, :0], x[:, :1], y.reshape(3, 1, 1) - 0.5, x.new_zeros(3, 0, 1), x[:, :0])
     for found in (
         ensemble(y.unsqueeze(1) - 0.5, y, seen),
         plain_ensemble(0, 2, torch.tensor(0.1, dtype=torch.float64)),

@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
+from labloop.surrogate.curves import curve_features
 from labloop.surrogate.gp import _Matern, factor, fit_process
 from labloop.surrogate.kernels import (
+    OWN_CURVES,
     OWN_ROWS,
     RESIDUAL_GP,
     TRUST_VARIANCE,
@@ -16,14 +18,14 @@ from labloop.surrogate.kernels import (
 )
 from labloop.surrogate.points import Points
 
-SHAPES = [OWN_ROWS, RESIDUAL_GP]
+SHAPES = [OWN_ROWS, OWN_CURVES, RESIDUAL_GP]
 
 
 def points(n, seed=0):
     generator = torch.Generator().manual_seed(seed)
     x = torch.rand(n, 3, generator=generator, dtype=torch.float64)
     phi = torch.cat([x - 0.5, (x - 0.5) ** 2], dim=1)
-    return Points(x, phi, torch.sin(3 * x[:, :1]), *[x.new_zeros(n, 0, 1)] * 2)
+    return Points(x, phi, torch.sin(3 * x[:, :1]), *[x.new_zeros(n, 0, 1)] * 2, curve_features(x))
 
 
 def unknown(n):

@@ -38,8 +38,9 @@ def test_trust_has_numbers_and_a_sentence_for_each_response(surrogate):
 
 def test_what_never_saw_the_history_is_the_rest_of_the_prediction(surrogate):
     trust = surrogate.trust()
-    own = surrogate.experts.index("own_rows")
-    assert trust["history_share"].tolist() == pytest.approx(1.0 - surrogate.weights[own])
+    own = [surrogate.experts.index(name) for name in ("own_rows", "own_curves")]
+    without = surrogate.weights[own].sum(0)
+    assert trust["history_share"].tolist() == pytest.approx(1.0 - without)
 
 
 def test_a_plan_says_what_the_rows_will_teach(surrogate, planned, over):
