@@ -45,6 +45,11 @@ def permuted_grid(
             numbers = np.unravel_index(np.arange(start, stop), sizes.astype(int))
             columns = [of[number] for of, number in zip(levels, numbers, strict=True)]
         else:
-            columns = [rng.permutation(np.resize(of, stop - start)) for of in levels]
+            columns = [rng.permutation(_repeated(of, stop - start)) for of in levels]
         rows, holds = space.mend(space.thinned(np.stack(columns, axis=1), rng), rng)
         yield rows[holds]
+
+
+def _repeated(levels: LevelNumbers, count: int) -> LevelNumbers:
+    """Return so many level numbers in turns; NumPy's resize joins thousands of arrays for it."""
+    return np.tile(levels, -(-count // len(levels)))[:count]
