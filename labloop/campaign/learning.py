@@ -223,7 +223,7 @@ def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:
     frame = amounts_frame(opened, ids, definition.components)
     origins = {
         p.formula: (r.number, p.origin)
-        for r in store.read_rounds(opened)
+        for r in reversed(store.read_rounds(opened))  # the round that first had it
         for p in store.read_proposals(opened, r.number)
     }
     frame["round"] = pd.array([origins.get(i, (None, None))[0] for i in ids], dtype="Int64")

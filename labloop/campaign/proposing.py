@@ -13,9 +13,11 @@ import numpy as np
 from labloop import store
 from labloop.campaign.candidates import read_candidates
 from labloop.campaign.explaining import Explanation, explain
-from labloop.campaign.knowledge import Floats, Observed, as_amounts, as_concentrations
+from labloop.campaign.knowledge import Floats, Ints, Observed, as_amounts, as_concentrations
 from labloop.campaign.learning import Learned, learn, merits
 from labloop.campaign.prospecting import prospects_of, sentences, stored
+from labloop.campaign.ranking import performers, ranks
+from labloop.campaign.repeating import repeat_notes, repeatable
 from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.plate.planning import Planned, planned
@@ -31,18 +33,21 @@ if TYPE_CHECKING:
     from labloop.proposal.batch import Chosen, Known
 
 Progress = Callable[[str, int, int], None]
-_PERFORMERS = 24
 MOST_FORMULAS = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Proposed:
-    """A round that was chosen and planned but not stored; its formulas are numbered from 0."""
+    """A round that was chosen and planned but not stored; its formulas are numbered from 0.
+
+    `repeated` are the ids of the formulas at the end of the plate that are measured again.
+    """
 
     seed: int
     known_event: int
     learned: Learned
     chosen: Chosen
+    repeated: tuple[int, ...]
     labels: Sequence[object] | None
     plates: Planned
     explanation: Explanation
@@ -74,6 +79,7 @@ def propose(
             f"Only {len(chosen.levels)} of {count} formulas are new; ask for fewer with "
             "--formulas, or widen the candidates."
         )
+    repeated = _repeated(learned, chosen)
     chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
     explanation = explain(learned.surrogate, definition, space, chosen.levels, listed)
     prospects = prospects_of(learned, known, chosen.levels, listed, seed)
@@ -82,12 +88,14 @@ def propose(
         known_event=known_event,
         learned=learned,
         chosen=chosen,
+        repeated=repeated,
         labels=chosen_labels,
         plates=planned(definition, space, chosen.levels, seed),
         explanation=explanation,
         prospects=prospects,
         notes=(
             *_notes(learned, chosen),
+            *repeat_notes(repeated, definition.plate.replicates),
             *_price_notes(definition, space, chosen.levels),
             *sentences(prospects, definition),
             *explanation.sentences,
@@ -101,7 +109,8 @@ def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
     space, names = learned.space, learned.definition.component_names
     concentrations = space.concentrations(chosen.levels)
     amounts = as_amounts(concentrations, space.components)
-    ids = store.add_formulas(writing, names, amounts)
+    new = len(amounts) - len(proposed.repeated)
+    ids = [*store.add_formulas(writing, names, amounts[:new]), *proposed.repeated]
     of_control = _control_formulas(writing, proposed, names)
     labels = proposed.labels
     settings: dict[str, object] = {"formulas": len(ids), "notes": list(proposed.notes)}
@@ -227,7 +236,7 @@ def _choose(
     from labloop.proposal.goals import Goals
 
     definition, space = learned.definition, learned.space
-    wanted = [j for j, each in enumerate(definition.responses) if each.goal != "observe"]
+    wanted = _wanted(definition)
     surrogate = learned.surrogate
     return choose(
         space,
@@ -249,13 +258,33 @@ def _known(opened: Store, learned: Learned, known_event: int) -> Known:
     formulas = store.campaign_formulas(opened, definition.component_names, up_to=known_event)
     row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
     waiting = [row_of[formula] for formula in _without_value(opened, learned.own, known_event)]
-    possible = (learned.own.concentrations >= 0).all(axis=1)
+    known, past = learned.own.take(_possible(learned)), learned.history
+    utility = merits(definition, known)
     return Known(
-        measured=learned.own.concentrations[possible],
-        utility=merits(definition, learned.own)[possible],
+        measured=known.concentrations,
+        utility=utility,
         pending=as_concentrations(waiting, space.components),
-        performers=_performers(definition, learned.history),
+        performers=performers(past.concentrations, ranks(definition, past, past.source)),
+        repeatable=repeatable(
+            opened, learned, known.ids, np.isfinite(utility), _wanted(definition), known_event
+        ),
     )
+
+
+def _possible(learned: Learned) -> Ints:
+    """Return the rows of the campaign's measured formulas of which every choice is known."""
+    return np.flatnonzero((learned.own.concentrations >= 0).all(axis=1))
+
+
+def _repeated(learned: Learned, chosen: Chosen) -> tuple[int, ...]:
+    """Return the ids of the formulas that are measured again, which end the plate."""
+    known = learned.own.ids[_possible(learned)]
+    return tuple(known[chosen.repeated[chosen.repeated >= 0]].tolist())
+
+
+def _wanted(definition: Definition) -> list[int]:
+    """Return the numbers of the responses that the choice of formulas asks for."""
+    return [j for j, each in enumerate(definition.responses) if each.goal != "observe"]
 
 
 def _without_value(opened: Store, known: Observed, known_event: int) -> list[int]:
@@ -271,20 +300,6 @@ def _without_value(opened: Store, known: Observed, known_event: int) -> list[int
         if earlier.state != "abandoned":
             formulas |= {p.formula for p in store.read_proposals(opened, earlier.number)}
     return sorted(formulas - set(known.ids.tolist()))
-
-
-def _performers(definition: Definition, past: Observed) -> Floats:
-    """Return the history's best formulas, best first, each source counted on its own scale."""
-    rank = np.full(len(past), -np.inf)
-    for source in np.unique(past.source):
-        rows = np.flatnonzero(past.source == source)
-        merit = merits(definition, past.take(rows))
-        place = np.argsort(np.argsort(merit, kind="stable")) / max(len(rows) - 1, 1)
-        rank[rows] = np.where(np.isfinite(merit), place, -np.inf)
-    rank[(past.concentrations < 0).any(axis=1)] = -np.inf
-    order = np.argsort(-rank, kind="stable")
-    best = order[np.isfinite(rank[order])][:_PERFORMERS]
-    return np.asarray(past.concentrations[best])
 
 
 def _next_number(opened: Store, known_event: int) -> int:

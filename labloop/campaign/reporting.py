@@ -107,6 +107,8 @@ def _values(
     values["meets"] = values["formula"].isin(_meeting(responses, known))
     waiting = [r.number for r in rounds if r.state in ("proposed", "exported")]
     values["waits"] = values["round"].isin(waiting)
+    coming = values["waits"] & (values["origin"] == "replicate")
+    values.loc[coming, ["measured", "sem", "wells"]] = (np.nan, np.nan, 0)  # known, but earlier
     controls = [_controls(opened, r.number, names) for r in rounds]
     return pd.concat([values, *(part for part in controls if len(part))], ignore_index=True)
 

@@ -61,6 +61,7 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
         seats = sections["proposal"].seats
         if seats.latin_hypercube + seats.mixing + seats.exploration > 1 + 1e-9:
             found.append("[proposal], seats: the shares add up to more than 1; lower one of them")
+        found += _repeats(sections["proposal"], responses)
         found += _proposal(sections["proposal"], components, invalid)
     return found
 
@@ -89,6 +90,15 @@ def _proposal(
         yield (
             "[proposal], well_price: no component has a price, so formulas would all cost the "
             "same; give a [[component]] its price or remove well_price"
+        )
+
+
+def _repeats(proposal: ProposalSettings, responses: tuple[Response, ...]) -> Iterator[str]:
+    objectives = sum(response.is_objective for response in responses)
+    if proposal.repeats and objectives > 1:
+        yield (
+            f"[proposal], repeats: repeating formulas is weighed for one objective, and there are "
+            f"{objectives}; remove repeats"
         )
 
 

@@ -204,6 +204,7 @@ class ProposalSettings(_Section):
     candidates: Annotated[Whole, Field(ge=1)] = 1_000_000
     grid_levels: Annotated[Whole, Field(ge=2, le=100)] = 5
     seats: Seats = Seats()
+    repeats: Share = 0.0
     well_price: Positive | None = None
     shared: tuple[Text, ...] = ()
     most_stocks: Annotated[Whole, Field(ge=1)] | None = None

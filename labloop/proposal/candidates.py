@@ -14,6 +14,7 @@ from labloop.proposal.local_moves import local_moves
 from labloop.proposal.mixing import mix
 from labloop.proposal.pool import Pool, ScoreLevels, best_of
 from labloop.proposal.refinement import refined
+from labloop.proposal.repeats import Repeatable
 from labloop.proposal.screening import screening
 from labloop.proposal.stream import GridSource, ListSource, Progress, Source, best_of_parts
 from labloop.space import FormulaSpace
@@ -44,12 +45,14 @@ class Known:
         pending: (p, components) concentrations of formulas proposed but not measured yet.
         performers: (h, components) concentrations of the history's best formulas, best first, for
             the time before the campaign has its own.
+        repeatable: Which of the measured formulas may be measured again; None for none.
     """
 
     measured: Floats
     utility: Floats
     pending: Floats
     performers: Floats
+    repeatable: Repeatable | None = None
 
 
 def candidates(

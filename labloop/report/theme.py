@@ -87,6 +87,7 @@ _ORIGINS = {
     "local_moves": Origin("triangle-up", "small steps away from the best formulas"),
     "candidate_list": Origin("hexagon", "chosen from the list that was handed in"),
     "exploration": Origin("cross", "whose results should teach most of the whole space"),
+    "replicate": Origin("hourglass", "known formulas, measured again to be sure of them"),
     "adopted": Origin("x", "measured without having been proposed"),
 }
 _OTHER = Origin("star", "")

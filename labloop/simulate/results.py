@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from labloop.campaign.knowledge import Observed, Scale, history, own, refuse_lost_meaning
-from labloop.campaign.learning import merits
+from labloop.campaign.ranking import performers, ranks
 from labloop.definition import Definition, Response
 from labloop.errors import RefusedError, did_you_mean
 from labloop.space.levels import Floats, Ints
 from labloop.store import Store
 
 FEWEST = 20
-_PERFORMERS = 24
 _OWN = -1
 
 
@@ -153,26 +152,9 @@ def _before(
     parts = [(known.take(rows), of[rows]) for (known, of), rows in zip(parts, some, strict=True)]
     concentrations = np.concatenate([known.concentrations for known, _ in parts])
     Y = np.concatenate([scale.to_model(k.measured, k.standard_errors)[0] for k, _ in parts])
-    merit = [_ranks(known, of, definition, responses) for known, of in parts]
-    rank = np.concatenate(merit)
-    order = np.argsort(-rank, kind="stable")
-    best = order[np.isfinite(rank[order])][:_PERFORMERS]
+    judged = definition.model_copy(update={"responses": responses})
+    rank = np.concatenate([ranks(judged, known, of) for known, of in parts])
     return Past(
         tuple(names), concentrations, Y, np.concatenate([of for _, of in parts]),
-        concentrations[best],
+        performers(concentrations, rank),
     )  # fmt: skip
-
-
-def _ranks(
-    known: Observed, of: Ints, definition: Definition, responses: tuple[Response, ...]
-) -> Floats:
-    """Return (n,) the place from 0 to 1 of each formula within its source, -inf where unknown."""
-    judged = definition.model_copy(update={"responses": responses})
-    rank = np.full(len(known), -np.inf)
-    for number in np.unique(of):
-        rows = np.flatnonzero(of == number)
-        merit = merits(judged, known.take(rows))
-        place = np.argsort(np.argsort(merit, kind="stable")) / max(len(rows) - 1, 1)
-        rank[rows] = np.where(np.isfinite(merit), place, -np.inf)
-    rank[(known.concentrations < 0).any(axis=1)] = -np.inf
-    return rank
