@@ -463,6 +463,18 @@ def test_mistakes_in_wishes_for_the_plate():
     ]
 
 
+def test_repeats_are_weighed_for_one_objective():
+    responses = [{"name": "titre"}, {"name": "lactate", "goal": "minimize"}]
+    assert problems(response=responses, proposal={"repeats": 0.1}) == [
+        "[proposal], repeats: repeating formulas is weighed for one objective, and there are 2; "
+        "remove repeats"
+    ]
+    responses[1] |= {"goal": "at_most", "bound": 2.0}
+    given = PLAIN | {"response": responses, "proposal": {"repeats": 0.1}}
+    assert parse(given).proposal.repeats == 0.1
+    assert parse(PLAIN).proposal.repeats == 0.0
+
+
 def test_seats_may_fill_the_plate_exactly():
     seats = {"latin_hypercube": 0.7, "mixing": 0.3}
     assert parse(PLAIN | {"proposal": {"seats": seats}}).proposal.seats.mixing == 0.3
