@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.campaign import Campaign
+from labloop.campaign.prospecting import sentences
 from labloop.campaign.rounds import Round
 from labloop.simulate.demo import Floats, demo_definition, to_concentrations, to_unit
 from labloop.simulate.virtual_lab import CellLine, Likeness, VirtualLab
@@ -61,7 +62,7 @@ def run_demo(out: Path | None, rounds: int, seed: int, say: Say, progress: Progr
             best = campaign.best(1)
             truth = line.true_response(_unit(campaign, best[campaign.space.names]))[0, 0]
             say(
-                f"Round {round_.number}: {round_.notes[0]} Best titre so far "
+                f"Round {round_.number}: {_chosen(campaign, round_)} Best titre so far "
                 f"{best['titre_mean'].iloc[0]:.2f} ± {best['titre_sem'].iloc[0]:.2f} g/L; it is "
                 f"really {truth:.2f}, {truth / optimum:.0%} of the best that this line can give.\n"
             )
@@ -70,6 +71,12 @@ def run_demo(out: Path | None, rounds: int, seed: int, say: Say, progress: Progr
     say(f"Plate map of the last round: {plate_map}")
     say(f"Campaign, with its files:    {folder}")
     say(f"Report, open it in a browser: {page}")
+
+
+def _chosen(campaign: Campaign, round_: Round) -> str:
+    """Return how a plate was chosen and, once there is something to raise, what it may bring."""
+    expected = sentences(round_.prospects, campaign.definition)[:1]
+    return " ".join([round_.notes[0], *expected])
 
 
 def _written(frame: pd.DataFrame, path: Path) -> Path:
