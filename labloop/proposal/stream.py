@@ -14,9 +14,9 @@ from labloop.proposal.pool import Pool, ScoreLevels, best_of
 from labloop.space import FormulaSpace
 from labloop.space.levels import LevelNumbers
 
-LARGEST_PART = 65_536  # candidates
+LARGEST_PART = 262_144  # candidates; made and scored chunk by chunk, so that none is held whole
 SMALLEST_PART = 4_096
-FEWEST_PARTS = 16  # where the parts can be smaller for it, so that many workers have something
+FEWEST_PARTS = 32  # where the parts can be smaller for it, so that many workers have something
 
 Progress = Callable[[str, int, int], None]
 Source: TypeAlias = Callable[[range], Iterable[LevelNumbers]]
@@ -76,7 +76,7 @@ def best_of_parts(
 ) -> Pool:
     """Return the `keep` best of candidates that are made and scored part by part.
 
-    What each worker holds is a part, whatever the number of candidates. Parts are merged in their
+    What each worker holds is a chunk, whatever the number of candidates. Parts are merged in their
     order, so the workers' number and speed do not show.
 
     Args:
