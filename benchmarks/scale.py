@@ -4,7 +4,7 @@
 
 measures a plate of 24 from 10⁵, 10⁶ and 10⁷ candidates (20 components, one response, 1200 rows of
 history and 48 own ones, fit not counted), each in a process of its own with its peak memory, and
-from 4·10⁶ candidates on one and two Dask workers of one thread each. Core-seconds are of all
+from 2·10⁷ candidates on one and two Dask workers of one thread each. Core-seconds are of all
 threads together, and depend less than seconds on what else the computer does. `--candidates` and
 `--workers` take other numbers, `--workers 0` none; `--own` leaves the history out, whose networks
 and trees are most of the work.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 COMPONENTS, HISTORY, OWN, PLATE = 20, 1200, 48, 24
 SIZES = (100_000, 1_000_000, 10_000_000)
-SPREAD = 4_000_000
+SPREAD = 20_000_000
 SCORING = "scoring candidates"
 
 
