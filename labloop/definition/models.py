@@ -192,8 +192,8 @@ class Seats(_Section):
     """Shares of the plate's formulas reserved for some of the strategies; the acquisition fills
     the rest."""
 
-    latin_hypercube: Share = 0.1
-    mixing: Share = 0.1
+    latin_hypercube: Share = 0.25
+    mixing: Share = 0.05
     exploration: Share = 0.0
 
 

@@ -155,7 +155,7 @@ def test_what_is_left_out_has_defaults():
     assert definition.components[0].low == 0.0
     assert definition.responses[0].goal == "maximize"
     assert definition.surrogate.layers == 8
-    assert definition.proposal.seats.mixing == 0.1
+    assert definition.proposal.seats.mixing == 0.05
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
@@ -283,7 +283,7 @@ def definitions(draw):
                     "robot": st.fixed_dictionaries({"kind": st.sampled_from(sorted(ROBOTS))}),
                     "surrogate": st.fixed_dictionaries({"layers": st.integers(5, 20)}),
                     "proposal": st.fixed_dictionaries(
-                        {"seats": st.fixed_dictionaries({"mixing": st.floats(0, 0.9)})}
+                        {"seats": st.fixed_dictionaries({"mixing": st.floats(0, 0.75)})}
                     ),
                 },
             )
