@@ -417,7 +417,9 @@ def predict(campaign: str, file: Path, as_json: bool, **reading: Any) -> None:
 @main.command()
 @_campaign
 @click.option("--round", "number", type=int, help="The latest if left out.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="HTML file.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="HTML file."
+)
 def report(campaign: str, number: int | None, out: Path) -> None:
     """Write a round's report, one HTML file."""
     with _open(campaign) as opened:
@@ -447,7 +449,11 @@ def report(campaign: str, number: int | None, out: Path) -> None:
     help="Campaigns of each strategy.",
 )
 @_where
-@click.option("--out", type=click.Path(path_type=Path), help="HTML file with figure and table.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="HTML file with figure and table.",
+)
 @_json
 def simulate(
     campaign: str,
@@ -466,10 +472,16 @@ def simulate(
 
     Whole campaigns are run on a lab that answers from what was measured; nothing is stored.
     """
+    from labloop.worklists import check_writable
+
+    if out is not None:
+        check_writable(out)
+    if jobs is None and cluster is None:
+        jobs = os.cpu_count()
     with _open(campaign) as opened, progress_shown() as progress:
         simulation = opened.simulate(
             lab, source, strategy or None, rounds, formulas, seeds,
-            jobs=jobs if jobs or cluster else os.cpu_count(), cluster=cluster, progress=progress,
+            jobs=jobs, cluster=cluster, progress=progress,
         )  # fmt: skip
     if as_json:
         show_json(

@@ -10,6 +10,7 @@ import numpy as np
 
 from labloop.campaign.knowledge import Floats
 from labloop.definition import Definition
+from labloop.report.numbers import enumerated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +106,7 @@ def importance_sentences(importance: pd.DataFrame) -> tuple[str, ...]:
             for name, row in top.iterrows()
         ]
         if each:
-            listed = " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
-            said.append(f"{response} depends most on {listed}.")
+            said.append(f"{response} depends most on {enumerated(each)}.")
         else:
             said.append(f"{response} is not known to depend on any component.")
     return tuple(said)

@@ -10,7 +10,7 @@ import numpy as np
 
 from labloop.definition import Definition, Response
 from labloop.proposal.advice import STEP, Prospects
-from labloop.report.numbers import counted, number, with_unit
+from labloop.report.numbers import counted, enumerated, number, with_unit
 
 if TYPE_CHECKING:
     from labloop.campaign.learning import Learned
@@ -109,8 +109,10 @@ def _of_noise(prospects: Prospects, objectives: list[Response], replicates: int)
         f"{response.name} by ±{_percent(share)}{' of its range' if of == 'range' else ''}"
         for response, share, of in zip(objectives, prospects.noise, prospects.noise_of, strict=True)
     ]
-    listed = " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
-    return f"Measured again in {wells}, a formula differs in {listed} (one standard deviation)."
+    return (
+        f"Measured again in {wells}, a formula differs in {enumerated(each)} (one standard "
+        "deviation)."
+    )
 
 
 def _wish(objectives: list[Response]) -> str:

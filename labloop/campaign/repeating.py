@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from labloop import store
 from labloop.campaign.knowledge import Ints
-from labloop.report.numbers import counted
+from labloop.report.numbers import counted, enumerated
 from labloop.store import Store
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def repeat_notes(repeated: Sequence[int], replicates: int) -> list[str]:
     """Return a sentence on the formulas that are measured again, and why; none of none."""
     if not repeated:
         return []
-    *others, last = [str(formula) for formula in repeated]
-    which = f"formulas {', '.join(others)} and {last}" if others else f"formula {last}"
     one, wells = len(repeated) == 1, replicates * len(repeated)
+    names = enumerated([str(formula) for formula in repeated])
+    which = f"{'formula' if one else 'formulas'} {names}"
     return [
         f"{counted(wells, 'well')} {'repeats' if wells == 1 else 'repeat'} {which}: measurements "
         f"are so noisy that to know whether {'it is' if one else 'they are'} as good as "

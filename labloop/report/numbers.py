@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def number(value: float | str) -> str:
@@ -42,3 +43,9 @@ def titled(name: str, unit: str) -> str:
 def counted(count: int, word: str) -> str:
     """Return `1 well`, `2 wells`."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

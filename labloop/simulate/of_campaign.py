@@ -113,8 +113,8 @@ def _lab(
 ) -> Lab:
     if lab not in (*REAL, *VIRTUAL):
         known = ", ".join((*REAL, *VIRTUAL))
-        hint = did_you_mean(lab, (*REAL, *VIRTUAL))
-        raise RefusedError(f'There is no lab "{lab}"{hint}. The labs are: {known}.')
+        hint = did_you_mean(lab, (*REAL, *VIRTUAL)) or "."
+        raise RefusedError(f'There is no lab "{lab}"{hint} The labs are: {known}.')
     responses, nets = wanted_responses(definition), definition.surrogate
     if lab in VIRTUAL:
         if source is not None:
@@ -222,9 +222,9 @@ def _named(strategies: Sequence[str] | None) -> list[str]:
         return list(STRATEGIES)
     for name in strategies:
         if name not in STRATEGIES:
-            hint = did_you_mean(name, STRATEGIES)
+            hint = did_you_mean(name, STRATEGIES) or "."
             raise RefusedError(
-                f'There is no strategy "{name}"{hint}. The strategies are: {", ".join(STRATEGIES)}.'
+                f'There is no strategy "{name}"{hint} The strategies are: {", ".join(STRATEGIES)}.'
             )
     return list(dict.fromkeys(strategies))
 
@@ -239,6 +239,11 @@ def _settings(
         said = f"Plates of {counted(count, 'formula')}, chosen from {candidates:,} candidates."
     else:
         most = lab.pool // rounds
+        if not most:
+            raise RefusedError(
+                f"{rounds} rounds are more than the {lab.pool} formulas to choose among; ask for "
+                "fewer rounds."
+            )
         if count > most and formulas is not None:
             raise RefusedError(
                 f"{counted(rounds, 'round')} of {formulas} formulas are more than the {lab.pool} "

@@ -94,7 +94,7 @@ def _chosen(past: Observed, mine: Observed, source: str | None) -> int:
             known = ", ".join(names) or "none"
             raise RefusedError(
                 f'There is no source "{source}" in the history (there is: {known})'
-                f"{did_you_mean(source, names)}."
+                f"{did_you_mean(source, names) or '.'}"
             )
         return names.index(source)
     if len(_usable(mine)) >= FEWEST or not names:

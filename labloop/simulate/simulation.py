@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from labloop.definition import Response
-from labloop.report.numbers import counted, number, plus_minus, titled
+from labloop.report.numbers import counted, enumerated, number, plus_minus, titled
 from labloop.simulate.backtest import Record
 
 _SURE = 0.05
 _FEWEST_SEEDS = 3
+_ALIKE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def measures_of(responses: Sequence[Response], frame: pd.DataFrame) -> tuple[Mea
     """Return what strategies are compared by, the one that decides first."""
     objectives = [each for each in responses if each.is_objective]
     if len(objectives) > 1:
-        names = " and ".join(each.name for each in objectives)
+        names = enumerated([each.name for each in objectives])
         return (Measure("hypervolume", f"hypervolume of {names}"),)
     only = objectives[0]
     title = f"best {titled(only.name, only.unit)}"
@@ -177,10 +178,15 @@ def outcome(frame: pd.DataFrame, measure: Measure) -> tuple[str, ...]:
     values = values.fillna(values.min(axis=None))  # nothing that meets the bounds: as the worst
     means = values.mean()
     best = str(means.idxmax())
+    first = [str(name) for name in means.index[means[best] - means < _ALIKE]]
     after = counted(int(frame["round"].max()), "round")
     shown = _mean(measure.sign * values[best])
+    if len(first) > 1:
+        stood = "shared the lead:"
+    else:
+        stood = "stood at" if len(means) == 1 else "was ahead:"
     told = (
-        f"After {after} {best} was ahead: {measure.title} {shown}.",
+        f"After {after} {enumerated(first)} {stood} {measure.title} {shown}.",
         *_along_the_way(frame, measure, best),
         *told,
     )
@@ -210,7 +216,7 @@ def _along_the_way(frame: pd.DataFrame, measure: Measure, best: str) -> tuple[st
     values = values.fillna(values.min())
     means = values.groupby(level="strategy", sort=False).mean()
     ahead = str(means.idxmax())
-    if ahead == best or means[ahead] - means[best] < 1e-12:
+    if ahead == best or means[ahead] - means[best] < _ALIKE:
         return ()
     pair = [number(measure.sign * float(means[name])) for name in (ahead, best)]
     return (
@@ -233,8 +239,8 @@ def _is_sure(difference: pd.Series[float]) -> bool:
     """Whether paired differences are more than chance; all alike is sure, unless all zero."""
     from scipy.stats import ttest_1samp
 
-    if math.isclose(float(difference.std()), 0.0, abs_tol=1e-12):
-        return abs(float(difference.mean())) > 1e-12
+    if math.isclose(float(difference.std()), 0.0, abs_tol=_ALIKE):
+        return abs(float(difference.mean())) > _ALIKE
     return bool(ttest_1samp(difference, 0.0).pvalue < _SURE)
 
 

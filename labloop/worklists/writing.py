@@ -5,10 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labloop.errors import RefusedError
+
+
+def check_writable(file: Path) -> None:
+    """Refuse a file that could not be written, before the long work whose results go there.
+
+    Its folder is made where it is missing. Raises RefusedError as `write_files` does.
+    """
+    _check_name(file.name)
+    with _told(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _beside(file, b"").unlink()
 
 
 def write_files(folder: str | Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -21,25 +32,37 @@ def write_files(folder: str | Path, files: Mapping[str, bytes]) -> list[Path]:
     """
     folder = Path(folder)
     for name in files:
-        if name in ("", ".", "..") or any(mark in name for mark in "/\\:"):
-            raise RefusedError(f'"{name}" is not a plain file name.')
+        _check_name(name)
     written: list[tuple[Path, Path]] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            written.append((_beside(folder / name, content), folder / name))
-        for beside, target in written:
-            beside.replace(target)
-    except OSError as problem:
-        raise RefusedError(
-            f'Cannot write to "{folder}": {problem.strerror or problem}; choose another folder or '
-            "make room there."
-        ) from problem
+        with _told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                written.append((_beside(folder / name, content), folder / name))
+            for beside, target in written:
+                beside.replace(target)
     finally:
         for beside, _ in written:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
     return [target for _, target in written]
+
+
+def _check_name(name: str) -> None:
+    if name in ("", ".", "..") or any(mark in name for mark in "/\\:"):
+        raise RefusedError(f'"{name}" is not a plain file name; give one without / \\ and :.')
+
+
+@contextlib.contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses into a sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise RefusedError(
+            f'Cannot write to "{folder}": {problem.strerror or problem}; choose another folder or '
+            "make room there."
+        ) from problem
 
 
 def _beside(target: Path, content: bytes) -> Path:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labloop.report.numbers import counted, number, plus_minus, titled, with_unit
+from labloop.report.numbers import counted, enumerated, number, plus_minus, titled, with_unit
 
 NAN = math.nan
 
@@ -54,3 +54,10 @@ def test_words_around_numbers():
     assert titled("pH", "") == "pH"
     assert counted(1, "well") == "1 well"
     assert counted(0, "well") == "0 wells"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [("a", "a"), ("ab", "a and b"), ("abcd", "a, b, c and d")]
+)
+def test_names_are_listed_as_people_do(names, text):
+    assert enumerated(list(names)) == text

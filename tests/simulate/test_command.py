@@ -57,6 +57,21 @@ def test_refusals_are_sentences(simulate):
     assert "'dream' is not one of 'replay', 'emulator'" in err
 
 
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_run(simulate, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    out, err = simulate("--lab", "replay", "--out", file / "page.html", code=1)
+    assert out == ""
+    assert err.startswith(f'labloop: Cannot write to "{file}": ')
+    _, err = simulate("--lab", "replay", "--out", tmp_path, code=2)
+    assert f"'{tmp_path}' is a directory." in err
+
+
+def test_an_empty_address_is_one_that_was_given(simulate):
+    _, err = simulate("--lab", "replay", "--cluster", "", code=1)
+    assert err == 'labloop: "" is no address of a cluster; write it like tcp://192.168.0.10:8786.\n'
+
+
 def test_help_does_not_wait_for_torch():
     code = (
         "import sys; from labloop.cli import main\n"

@@ -53,7 +53,7 @@ def test_an_unknown_source_is_refused(campaign_of):
     with pytest.raises(RefusedError) as error:
         replayed(campaign_of(a=22, b=22), "a")
     assert str(error.value) == (
-        'There is no source "a" in the history (there is: A, B); did you mean "A"?.'
+        'There is no source "a" in the history (there is: A, B); did you mean "A"?'
     )
 
 

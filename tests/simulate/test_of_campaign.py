@@ -164,7 +164,7 @@ def test_an_interrupted_backtest_leaves_everything_as_it_was(campaign_of):
     [
         (
             {"lab": "emulate"},
-            'There is no lab "emulate"; did you mean "emulator"?. The labs are: replay, emulator, '
+            'There is no lab "emulate"; did you mean "emulator"? The labs are: replay, emulator, '
             "related, moderate, unrelated.",
         ),
         (
@@ -173,9 +173,18 @@ def test_an_interrupted_backtest_leaves_everything_as_it_was(campaign_of):
         ),
         (
             {"lab": "replay", "strategies": ["latin-hypercube"]},
-            'There is no strategy "latin-hypercube"; did you mean "latin hypercube"?. The '
+            'There is no strategy "latin-hypercube"; did you mean "latin hypercube"? The '
             "strategies are: labloop, without history, latin hypercube, mixing, permuted grid, "
             "patent, random.",
+        ),
+        (
+            {"lab": "replay", "rounds": 26},
+            "26 rounds are more than the 25 formulas to choose among; ask for fewer rounds.",
+        ),
+        (
+            {"lab": "replay", "rounds": 2, "formulas": 13},
+            "2 rounds of 13 formulas are more than the 25 to choose among; ask for --formulas 6 or "
+            "fewer rounds.",
         ),
         ({"lab": "replay", "rounds": 0}, "The number of rounds is 1 or more (got 0)."),
         ({"lab": "replay", "seeds": 0}, "The number of seeds is 1 or more (got 0)."),

@@ -125,7 +125,16 @@ def test_two_seeds_are_too_few_to_tell():
 
 def test_equal_strategies_may_be_as_good():
     said = outcome(frame_of({"a": [3.0, 2.0, 1.0], "b": [3.0, 2.0, 1.0]}), BEST)
-    assert said[-1] == "May be as good, by 3 seeds: b (0 ± 0 behind)."
+    assert said == (
+        "After 2 rounds a and b shared the lead: best titre (g/L) 2.00 ± 0.58.",
+        "May be as good, by 3 seeds: b (0 ± 0 behind).",
+    )
+
+
+def test_a_strategy_alone_is_ahead_of_none():
+    assert outcome(frame_of({"a": [3.0, 2.0, 1.0]}), BEST) == (
+        "After 2 rounds a stood at best titre (g/L) 2.00 ± 0.58.",
+    )
 
 
 def test_campaigns_that_met_no_bound_count_as_the_worst_and_are_told():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labloop.errors import RefusedError
-from labloop.worklists import write_files
+from labloop.worklists import check_writable, write_files
 
 
 def test_files_are_written_as_they_are_and_replace_older_ones(tmp_path):
@@ -49,10 +49,24 @@ def test_an_interruption_leaves_no_parts_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_can_be_written_is_found_out_without_writing(tmp_path):
+    file = tmp_path / "new" / "a.html"
+    check_writable(file)
+    assert list(file.parent.iterdir()) == []
+    file.write_bytes(b"old")
+    check_writable(file)
+    assert file.read_bytes() == b"old"
+    with pytest.raises(RefusedError, match=r"^Cannot write to "):
+        check_writable(file / "b.html")
+    with pytest.raises(RefusedError, match=r'^"" is not a plain file name'):
+        check_writable(Path())
+
+
 @pytest.mark.parametrize("name", ["../a.csv", "a/b.csv", "a\\b.csv", "C:a.csv", "", ".."])
 def test_only_plain_names_are_written(tmp_path, name):
-    with pytest.raises(RefusedError, match="is not a plain file name"):
+    with pytest.raises(RefusedError) as error:
         write_files(tmp_path / "out", {name: b""})
+    assert str(error.value) == f'"{name}" is not a plain file name; give one without / \\ and :.'
     assert list(tmp_path.iterdir()) == []
 
 
