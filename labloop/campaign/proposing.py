@@ -22,6 +22,7 @@ from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.plate.planning import Planned, planned
 from labloop.proposal.advice import Prospects
+from labloop.report.numbers import counted
 from labloop.space import FormulaSpace
 from labloop.space.levels import LevelNumbers
 from labloop.space.prices import has_prices, prices
@@ -75,10 +76,7 @@ def propose(
     known = _known(opened, learned, known_event)
     chosen = _choose(learned, known, count, seed, listed, progress)
     if len(chosen.levels) < count:
-        raise RefusedError(
-            f"Only {len(chosen.levels)} of {count} formulas are new; ask for fewer with "
-            "--formulas, or widen the candidates."
-        )
+        raise _too_few(len(chosen.levels), count, definition)
     repeated = _repeated(learned, chosen)
     chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
     explanation = explain(learned.surrogate, definition, space, chosen.levels, listed)
@@ -100,6 +98,16 @@ def propose(
             *sentences(prospects, definition),
             *explanation.sentences,
         ),
+    )
+
+
+def _too_few(found: int, count: int, definition: Definition) -> RefusedError:
+    from labloop.proposal.wishes import has_wishes
+
+    wishes = has_wishes(definition.proposal)
+    wider = "ease shared and most_stocks under [proposal]" if wishes else "widen the candidates"
+    return RefusedError(
+        f"Only {found} of {count} formulas are new; ask for fewer with --formulas, or {wider}."
     )
 
 
@@ -314,7 +322,7 @@ def _notes(learned: Learned, chosen: Chosen) -> tuple[str, ...]:
     rows = len(learned.own)
     if learned.surrogate is None:
         return (f"{made}.", "Nothing was measured yet: the plate fills the space evenly.")
-    basis = f"{rows} measured formulas of this campaign"
+    basis = f"{counted(rows, 'measured formula')} of this campaign"
     if learned.model is not None:
         basis += f" and {len(learned.history)} of the history"
     return (f"{made}.", f"Predictions rest on {basis}.")

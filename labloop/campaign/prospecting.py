@@ -25,6 +25,11 @@ _ADVICE = {
     "would have to come first.",
     "patience": "This plate alone is unlikely to pay; what is left would take several.",
 }
+_FEWEST = 2  # measured formulas from which a range can be told, where there is no history
+_NONE_MEETS = (
+    "Probably no formula here meets all bounds: consider other bounds, or wider ranges and other "
+    "components."
+)
 
 
 def prospects_of(
@@ -36,6 +41,8 @@ def prospects_of(
 ) -> Prospects | None:
     """Return what a plate and the space may bring; None where too little is known to say so."""
     if learned.surrogate is None or not len(known.measured):
+        return None
+    if learned.model is None and len(known.measured) < _FEWEST:
         return None
     from labloop.proposal.goals import Goals
     from labloop.proposal.prospects import prospects
@@ -66,7 +73,7 @@ def sentences(prospects: Prospects | None, definition: Definition) -> tuple[str,
         _of_plate(prospects, objectives),
         _of_space(prospects, objectives),
         _of_noise(prospects, objectives, definition.plate.replicates),
-        _ADVICE[prospects.advice],
+        _advised(prospects),
     )
 
 
@@ -75,8 +82,8 @@ def _of_plate(prospects: Prospects, objectives: list[Response]) -> str:
     if prospects.met < 0.5:
         met = likelihood(prospects.met)
         return (
-            f"That a known formula meets all bounds is only {met} likely; that this "
-            f"plate holds one that does, or a better one, is {chance} likely."
+            f"It is {met} likely that a known formula meets all bounds, and {chance} likely "
+            "that this plate holds one that does, or a better one."
         )
     gain, low, high = (
         _amount(share, prospects, objectives[0])
@@ -113,6 +120,12 @@ def _of_noise(prospects: Prospects, objectives: list[Response], replicates: int)
         f"Measured again in {wells}, a formula differs in {enumerated(each)} (one standard "
         "deviation)."
     )
+
+
+def _advised(prospects: Prospects) -> str:
+    if prospects.met < 0.5 and prospects.advice == "stop":
+        return _NONE_MEETS
+    return _ADVICE[prospects.advice]
 
 
 def _wish(objectives: list[Response]) -> str:

@@ -114,7 +114,8 @@ def _ranges(
         low[:, j], high[:, j] = values[0], values[-1]
         if counted[j] and not table.present.all():
             present = table.present[pattern[:, j]]
-            low[:, j] = np.where(present, values[table.present][0], 0.0)
+            least = values[table.present].min(initial=np.inf)  # where all are absent, none counts
+            low[:, j] = np.where(present, least, 0.0)
             high[:, j] = np.where(present, values[-1], 0.0)
     return low, high
 

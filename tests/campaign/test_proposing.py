@@ -172,6 +172,13 @@ def test_adopted_rows_count(fresh, lab):
     assert shown.formulas["titre_mean"].max() > mine["titre"].median()
 
 
+def test_one_formula_alone_promises_nothing(fresh, lab):
+    fresh.record(lab.history(1, seed=4))
+    shown = fresh.propose(seed=1)
+    assert shown.notes[1] == "Predictions rest on 1 measured formula of this campaign."
+    assert shown.prospects is None
+
+
 # -- the user's own candidates ------------------------------------------------------------------
 
 
@@ -214,6 +221,23 @@ def test_candidates_run_out(recorded, lab):
     recorded.propose(formulas=2, seed=2, candidates=listed)
     with pytest.raises(RefusedError, match=r"^Only 0 of 1 formulas are new"):
         recorded.propose(formulas=1, seed=2, candidates=listed)
+
+
+def test_wishes_that_leave_too_few_formulas_are_named(tmp_path, lab):
+    few = [
+        {"name": "glucose", "unit": "mM", "high": 1.0},
+        {"name": "zinc", "unit": "mM", "levels": [0, 1]},
+    ]
+    definition = lab.definition(
+        component=few, proposal={"shared": ["glucose"]}, plate={}, formulas={}
+    )
+    campaign = Campaign.create(tmp_path / "few", definition)
+    with campaign, pytest.raises(RefusedError) as error:
+        campaign.propose(formulas=3)
+    assert str(error.value) == (
+        "Only 2 of 3 formulas are new; ask for fewer with --formulas, or ease shared and "
+        "most_stocks under [proposal]."
+    )
 
 
 def test_candidates_out_of_range_or_against_a_constraint(tmp_path, lab):

@@ -86,9 +86,25 @@ def test_the_sentences_before_the_bounds_are_met():
     bounded = {"name": "titre"}, {"name": "osmolality", "goal": "at_most", "bound": 300.0}
     said = sentences(found, definition(*bounded))
     assert said[:2] == (
-        "That a known formula meets all bounds is only 12 % likely; that this plate holds one that "
-        "does, or a better one, is 72 % likely.",
+        "It is 12 % likely that a known formula meets all bounds, and 72 % likely that this plate "
+        "holds one that does, or a better one.",
         "As far as the model knows, it is 88 % likely that the space holds one at all.",
+    )
+
+
+def test_where_no_formula_meets_the_bounds_none_is_called_the_best():
+    nan = math.nan
+    found = replace(FOUND, gain=nan, gain_low=nan, gain_high=nan, chance=0.0, chance_of_step=0.0,
+                    better=0.0, potential=nan, met=0.0)  # fmt: skip
+    bounded = {"name": "titre"}, {"name": "osmolality", "goal": "at_most", "bound": 300.0}
+    said = sentences(found, definition(*bounded))
+    assert said[0] == (
+        "It is less than 1 % likely that a known formula meets all bounds, and less than 1 % "
+        "likely that this plate holds one that does, or a better one."
+    )
+    assert said[3] == (
+        "Probably no formula here meets all bounds: consider other bounds, or wider ranges and "
+        "other components."
     )
 
 

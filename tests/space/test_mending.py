@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from labloop.definition import parse
 from labloop.space import FormulaSpace
+from labloop.space.narrowing import part_of
 
 ABC = "abcdef"
 seeds = st.integers(0, 2**32 - 1)
@@ -274,6 +275,16 @@ def test_presence_limits_leave_every_number_of_components_possible():
     assert counts.min() > 100
     present = (space.concentrations(levels) > 0).sum(axis=0)
     assert present.min() > 0.5 * present.max()
+
+
+def test_a_part_without_enough_components_that_can_be_there_has_no_formula():
+    space = FormulaSpace.of(definition_of(parts(), [{"present": list(ABC), "at_least": 2}]))
+    absent = [~table.present for table in space.tables]
+    keep = [np.ones(len(space.tables[0]), dtype=bool), *absent[1:]]
+    part = part_of(space, keep).space
+    start = np.zeros((5, len(space.tables)), dtype=np.uint16)
+    _, holds = part.mend(start, np.random.default_rng(0))
+    assert not holds.any()
 
 
 def test_components_that_are_always_there_stay():
