@@ -176,11 +176,11 @@ class _Scale:
     def shares(self, base: Tensor, best: Tensor) -> Floats:
         """Return (functions,) improvements of (channels,) `best` on `base`, at least 0.
 
-        Infinite where no known formula meets the bounds and one of the others does.
+        Infinite where no known formula meets the bounds and one of the others does, of several
+        objectives a multiple of the typical hypervolume.
         """
         if self.measure == "hypervolume":
             base, best = _volume(base), _volume(torch.maximum(base, best))
-            base = torch.where(base > 0, base, -torch.inf)
         gain = torch.where(best > base, best - base, 0.0).numpy()
         if self.measure == "ratio":
             finite = self.sign * np.expm1(self.sign * gain)

@@ -144,6 +144,17 @@ def test_before_a_known_formula_meets_the_bounds_any_that_does_is_better():
     assert all(map(math.isnan, (found.gain, found.gain_low, found.gain_high, found.potential)))
 
 
+def test_functions_in_which_known_formulas_dominate_nothing_gain_a_finite_share():
+    # in the worse half of the functions the known formula is beyond the corner of no use
+    corner = [{"reference": 2.0}, {"reference": 2.0}]
+    found = outlook(
+        Lines([1.0, 1.0], [2.0, 2.0], 1.0), *corner, measured=[[2.0, 2.0], [1.0, 1.0]], at=0.5
+    )
+    assert found.met == 1.0
+    assert all(map(math.isfinite, (found.gain, found.gain_low, found.gain_high, found.potential)))
+    assert found.gain > 0.0
+
+
 def test_several_objectives_gain_hypervolume():
     both = ({"reference": 1.0}, {"reference": 1.0})
     measured = [[2.0, 2.0], [1.5, 1.5]]
