@@ -16,6 +16,7 @@ from labloop.definition import Definition, ProposalSettings, Response
 from labloop.errors import RefusedError, did_you_mean
 from labloop.parallel import workers
 from labloop.proposal.goals import Goals
+from labloop.proposal.wishes import has_wishes
 from labloop.report.numbers import counted, number, with_unit
 from labloop.simulate.anywhere import HISTORY, Virtual, emulated
 from labloop.simulate.emulator import Emulator, fit_emulator
@@ -253,7 +254,21 @@ def _settings(
             count = max(1, min(count, int(_SHARE * most)))
         said = f"Plates of {counted(count, 'formula')}."
     changes = {"formulas": count, "candidates": candidates}
-    return settings.model_copy(update=changes), (said,)
+    settings, notes = _wished(settings.model_copy(update=changes), lab)
+    return settings, (said, *notes)
+
+
+def _wished(settings: ProposalSettings, lab: Lab) -> tuple[ProposalSettings, tuple[str, ...]]:
+    """Return the settings with the wishes for whole plates that the lab can grant."""
+    if not has_wishes(settings):
+        return settings, ()
+    if lab.pool is None:
+        return settings, (
+            "Only labloop and without history keep to shared and most_stocks; the other "
+            "strategies choose freely.",
+        )
+    free = settings.model_copy(update={"shared": (), "most_stocks": None})
+    return free, ("shared and most_stocks are left out: measured formulas are what they are.",)
 
 
 def _check_counts(rounds: int, formulas: int | None, seeds: int) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labloop import Campaign
 from labloop.errors import RefusedError
 from labloop.simulate import anywhere, emulator
 
-from .conftest import TITRE, VIABILITY
+from .conftest import TITRE, VIABILITY, definition, results
 
 QUICK = ["latin hypercube", "mixing", "random"]
 YIELD = {**VIABILITY, "goal": "minimize"}
@@ -143,6 +144,21 @@ def test_results_do_not_depend_on_the_number_of_jobs(campaign_of):
     strategies = ["labloop", "random"]
     here, there = (run(campaign, "emulator", strategies, jobs=jobs).rounds for jobs in (None, 2))
     pd.testing.assert_frame_equal(known(here), known(there))
+
+
+def test_wishes_for_the_whole_plate_are_kept_to_where_any_formula_can_be_made(tmp_path):
+    wish = {"formulas": 6, "candidates": 500, "shared": ["glucose"]}
+    with Campaign.create(tmp_path / "wishing", definition(proposal=wish)) as campaign:
+        campaign.record(results(24, 3))
+        replayed = run(campaign, "replay", ["labloop"], rounds=1, seeds=1)
+        assert "shared and most_stocks are left out: measured formulas are what they are." in (
+            replayed.notes
+        )
+        emulated = run(campaign, "emulator", ["labloop"], rounds=1, seeds=1)
+        assert (
+            "Only labloop and without history keep to shared and most_stocks; the other "
+            "strategies choose freely."
+        ) in emulated.notes
 
 
 def test_an_interrupted_backtest_leaves_everything_as_it_was(campaign_of):
