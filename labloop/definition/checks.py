@@ -60,7 +60,11 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
     if "proposal" in sections:
         seats = sections["proposal"].seats
         if seats.latin_hypercube + seats.mixing + seats.exploration > 1 + 1e-9:
-            found.append("[proposal], seats: the shares add up to more than 1; lower one of them")
+            found.append(
+                f"[proposal], seats: latin_hypercube {seats.latin_hypercube:g}, mixing "
+                f"{seats.mixing:g} and exploration {seats.exploration:g} add up to more than 1; "
+                "lower one of them"
+            )
         found += _repeats(sections["proposal"], responses)
         found += _proposal(sections["proposal"], components, invalid)
     return found

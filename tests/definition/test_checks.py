@@ -410,7 +410,8 @@ def test_mistakes_in_the_robot(robot, problem):
         ),
         (
             {"proposal": {"seats": {"mixing": 0.5, "latin_hypercube": 0.6}}},
-            "[proposal], seats: the shares add up to more than 1; lower one of them",
+            "[proposal], seats: latin_hypercube 0.6, mixing 0.5 and exploration 0 add up to more "
+            "than 1; lower one of them",
         ),
         ({"name": " "}, "name: must not be empty"),
         ({"name": 3}, "name: must be text (got 3)"),
@@ -431,7 +432,8 @@ def test_mistakes_elsewhere(sections, problem):
 def test_exploration_counts_among_the_seats():
     seats = {"latin_hypercube": 0.5, "mixing": 0.3, "exploration": 0.3}
     assert problems(proposal={"seats": seats}) == [
-        "[proposal], seats: the shares add up to more than 1; lower one of them"
+        "[proposal], seats: latin_hypercube 0.5, mixing 0.3 and exploration 0.3 add up to more "
+        "than 1; lower one of them"
     ]
 
 
@@ -520,7 +522,8 @@ seats = { mixing = 0.7, latin_hypercube = 0.7 }
             "swap or correct them",
             '  - [[response]] "titre": goal = "near" needs bound = …',
             '  - [[constraint]] number 1, total: unknown component "lactate"',
-            "  - [proposal], seats: the shares add up to more than 1; lower one of them",
+            "  - [proposal], seats: latin_hypercube 0.7, mixing 0.7 and exploration 0 add up to "
+            "more than 1; lower one of them",
         ]
     )
 
