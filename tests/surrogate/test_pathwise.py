@@ -32,8 +32,8 @@ def assert_moments(values, posterior):
     for j in range(m):
         size = np.outer(sd[:, j], sd[:, j])
         # five standard errors of a covariance of so many normal draws are 0.064 to 0.09 of this;
-        # a mixture of wide and narrow experts has heavier tails
-        assert (np.abs(np.cov(values[:, :, j].T) - joint[:, j, :, j]) < 0.14 * size).all()
+        # a mixture of wide and narrow experts has heavier tails, the more so the rarer the wide
+        assert (np.abs(np.cov(values[:, :, j].T) - joint[:, j, :, j]) < 0.25 * size).all()
 
 
 def at(surrogate, X):
