@@ -67,7 +67,8 @@ def prospects(
 ) -> Prospects | None:
     """Return what a plate and the space may bring; None before anything was measured.
 
-    Also None where measured values do not differ, or several objectives dominate nothing yet.
+    Also None where gains have no scale: where it is the range of measured values and they do not
+    differ, or several objectives dominate nothing yet.
 
     Args:
         space: The formulas that can be made.
