@@ -94,14 +94,3 @@ class Goals:
         """Return (…) whether all bounds are met by (…, responses) values."""
         b = self.bounded
         return ((Y[..., b] >= self.lower[b]) & (Y[..., b] <= self.upper[b])).all(dim=-1)
-
-    def probability_met(self, response: int, mean: Tensor, variance: Tensor) -> Tensor:
-        """Return the probability that normal values of one response, of any shape, meet its bounds.
-
-        `mean` and `variance` have the same shape.
-        """
-        sd = variance.clamp_min(1e-18).sqrt()
-        below = torch.special.ndtr((self.upper[response] - mean) / sd)
-        under = torch.special.ndtr((self.lower[response] - mean) / sd)
-        answer: Tensor = below - under
-        return answer

@@ -145,7 +145,18 @@ class _Design:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """Coefficients of one response: of the features (p,), the level and the learned variances."""
+    """The curves of one response over d inputs that vary.
+
+    Attributes:
+        coefficients: (p,) of the features: d · KNOTS of curves, then one a product.
+        level: The mean of the rows.
+        shapes: (d, KNOTS) coefficients of the curves, one standard deviation high, that are
+            multiplied.
+        pairs: (2, p − d · KNOTS) which inputs' curves.
+        product_centre: The mean of each product over the rows.
+        variance: (d,) of each curve's coefficients, then that of the products'.
+        noise: Variance of what the curves leave over.
+    """
 
     coefficients: Tensor
     level: float

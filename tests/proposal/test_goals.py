@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from scipy.stats import norm
 
 from labloop.definition import Response
 from labloop.proposal.goals import Goals
@@ -60,13 +59,3 @@ def test_bounds_targets_and_references_of_a_log_response_are_logarithms():
         wanted.reference,
         torch.tensor([-(math.log(100) - math.log(10)), -math.log(20)], dtype=torch.float64),
     )
-
-
-def test_the_probability_of_meeting_bounds_is_that_of_a_normal_value():
-    wanted = goals({}, {"goal": "at_least", "bound": 2.0}, {"goal": "at_most", "bound": 1.0})
-    mean = torch.linspace(-3, 5, 9, dtype=torch.float64)
-    variance = torch.full_like(mean, 0.49)
-    at_least = wanted.probability_met(1, mean, variance)
-    at_most = wanted.probability_met(2, mean, variance)
-    assert at_least.numpy() == pytest.approx(norm.sf(2.0, mean.numpy(), 0.7), abs=1e-12)
-    assert at_most.numpy() == pytest.approx(norm.cdf(1.0, mean.numpy(), 0.7), abs=1e-12)
