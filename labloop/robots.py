@@ -6,12 +6,33 @@ under `[robot]` in campaign.toml.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """The source plate that a robot's diluent stands in, volumes in µL.
+
+    Field names are the keys of `[[robot.source_plate]]`.
+    """
+
+    wells: int
+    well_volume_ul: float
+    dead_volume_ul: float
+    labware: str
+    most_from_well_ul: float | None = None
 
 
 @dataclass(frozen=True)
 class RobotLimits:
-    """Volumes in µL that a liquid handler can dispense, and the source plate it draws from."""
+    """Volumes in µL that a liquid handler can dispense, and the source plates it draws from.
+
+    `source_labware` is the robot's own name of the source plate, `most_from_well_ul` the most that
+    it takes from one source well whatever stands in it, `positions` how many plates, racks and
+    reservoirs its deck holds (None: not known).
+    """
 
     min_dispense_ul: float
     increment_ul: float
@@ -19,18 +40,56 @@ class RobotLimits:
     dead_volume_ul: float
     source_wells: int
     source_well_volume_ul: float
+    source_labware: str = ""
+    most_from_well_ul: float | None = None
+    positions: int | None = None
+    bulk: Bulk | None = None
 
 
-ROBOTS: dict[str, RobotLimits] = {
-    "echo525": RobotLimits(0.025, 0.025, 5.0, 20.0, 384, 65.0),
-    "echo550": RobotLimits(0.0025, 0.0025, 5.0, 20.0, 384, 50.0),
-    "ot2": RobotLimits(1.0, 0.1, 300.0, 50.0, 96, 2000.0),
-    "flex": RobotLimits(5.0, 0.1, 1000.0, 50.0, 96, 2000.0),
-    "evo": RobotLimits(2.0, 0.1, 900.0, 100.0, 96, 2000.0),
-    "fluent": RobotLimits(1.0, 0.1, 900.0, 100.0, 96, 2000.0),
-    "biomek": RobotLimits(1.0, 0.1, 200.0, 200.0, 24, 10000.0),
-    "hamilton": RobotLimits(1.0, 0.1, 1000.0, 100.0, 24, 10000.0),
-    "mantis": RobotLimits(0.1, 0.1, 1000.0, 25.0, 24, 10000.0),
-    "idot": RobotLimits(0.008, 0.001, 50.0, 2.0, 96, 80.0),
-    "manual": RobotLimits(1.0, 0.1, 1000.0, 100.0, 24, 10000.0),
-}
+_OPENTRONS_BULK = Bulk(12, 15000.0, 1000.0, "nest_12_reservoir_15ml")
+_DEEP_WELLS = "nest_96_wellplate_2ml_deep"
+
+ROBOTS: Mapping[str, RobotLimits] = MappingProxyType(
+    {
+        "echo525": RobotLimits(
+            0.025, 0.025, 5.0, 20.0, 384, 65.0, "384PP_AQ_BP", 10.0,
+            bulk=Bulk(6, 5978.0, 100.0, "6RES_AQ_BP2", 3000.0),
+        ),
+        "echo550": RobotLimits(0.0025, 0.0025, 5.0, 20.0, 384, 50.0, "384PP StdV", 10.0),
+        "ot2": RobotLimits(
+            1.0, 0.1, 300.0, 50.0, 96, 2000.0, _DEEP_WELLS, positions=11, bulk=_OPENTRONS_BULK
+        ),
+        "flex": RobotLimits(
+            5.0, 0.1, 1000.0, 50.0, 96, 2000.0, _DEEP_WELLS, positions=11, bulk=_OPENTRONS_BULK
+        ),
+        "evo": RobotLimits(
+            2.0, 0.1, 900.0, 100.0, 96, 2000.0, "96 Well DeepWell",
+            bulk=Bulk(1, 100_000.0, 5000.0, "Trough 100ml"),
+        ),
+        "fluent": RobotLimits(
+            1.0, 0.1, 900.0, 100.0, 96, 2000.0, "96 Well DeepWell",
+            bulk=Bulk(1, 100_000.0, 5000.0, "Trough 100ml"),
+        ),
+        "biomek": RobotLimits(1.0, 0.1, 200.0, 200.0, 24, 10000.0),
+        "hamilton": RobotLimits(1.0, 0.1, 1000.0, 100.0, 24, 10000.0),
+        "epmotion": RobotLimits(1.0, 0.1, 1000.0, 100.0, 24, 2000.0),
+        "mantis": RobotLimits(0.1, 0.1, 1000.0, 25.0, 24, 10000.0),
+        "idot": RobotLimits(0.008, 0.001, 50.0, 2.0, 96, 80.0),
+        "manual": RobotLimits(1.0, 0.1, 1000.0, 100.0, 24, 10000.0),
+    }
+)  # fmt: skip
+
+PIPETTES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "p10_single": (1.0, 10.0),
+        "p20_single_gen2": (1.0, 20.0),
+        "p50_single": (5.0, 50.0),
+        "p300_single": (30.0, 300.0),
+        "p300_single_gen2": (20.0, 300.0),
+        "p1000_single": (100.0, 1000.0),
+        "p1000_single_gen2": (100.0, 1000.0),
+        "flex_1channel_50": (5.0, 50.0),
+        "flex_1channel_1000": (5.0, 1000.0),
+    }
+)
+"""Least and greatest volume in µL of each Opentrons pipette, by the name of its Python API."""

@@ -15,9 +15,20 @@ from types import MappingProxyType
 from labloop.errors import RefusedError
 
 SHAPES: Mapping[int, tuple[int, int]] = MappingProxyType(
-    {6: (2, 3), 24: (4, 6), 48: (6, 8), 96: (8, 12), 384: (16, 24), 1536: (32, 48)}
+    {
+        1: (1, 1),
+        6: (2, 3),
+        12: (1, 12),
+        15: (3, 5),
+        24: (4, 6),
+        48: (6, 8),
+        96: (8, 12),
+        384: (16, 24),
+        1536: (32, 48),
+    }
 )
-"""Rows and columns of each plate; the six wells are those of a reservoir, a source of stocks."""
+"""Rows and columns of each plate. Up to 15 wells are troughs, reservoirs and racks of tubes, which
+stocks stand in: 12 are the channels of a reservoir."""
 
 _WELL = re.compile(r"([A-Z]{1,2})0*([1-9][0-9]?)", re.ASCII)
 _NAMED = 8

@@ -22,11 +22,14 @@ from labloop.definition import Definition, parse
 from labloop.definition.models import (
     Component,
     Constraint,
+    CsvSettings,
+    Place,
     Plate,
     ProposalSettings,
     Response,
     Robot,
     Seats,
+    SourcePlate,
     SurrogateSettings,
 )
 from labloop.errors import BusyError, RefusedError, RejectedError
@@ -148,6 +151,9 @@ MODELS: dict[str, type[Any]] = {
     "Top level": Definition,
     "Plate": Plate,
     "Robot": Robot,
+    "Source plates": SourcePlate,
+    "Places": Place,
+    "CSV": CsvSettings,
     "Component": Component,
     "Response": Response,
     "Constraint": Constraint,
@@ -190,7 +196,8 @@ def defaults_of(model: type[Any]) -> dict[str, Any]:
         elif value is not None and not hasattr(value, "model_dump"):
             found[field.alias or name] = list(value) if isinstance(value, tuple) else value
     if model is Robot:
-        return {"kind": found["kind"]}
+        kinds = ("kind", "place", "plate_labware", "pipettes", "tips", "liquid_classes")
+        return {key: found[key] for key in kinds}
     for key in ("high", "unit") if model is Component else ():
         del found[key]  # needed, though the model has a value for components that lack it
     return found
@@ -200,9 +207,22 @@ def test_definition_page_tells_the_robots_limits() -> None:
     section = sections(DOCS / "definition.md", 2)["Robot"]
     told = {row[0].strip("`"): row[1:] for row in rows(section) if row[0].strip("`") in ROBOTS}
     limits = {
-        kind: [f"{value:.10g}" for value in vars(robot).values()] for kind, robot in ROBOTS.items()
+        kind: [f"{value:.10g}" for value in list(vars(robot).values())[:6]]
+        for kind, robot in ROBOTS.items()
     }
     assert told == limits
+    section = sections(DOCS / "definition.md", 2)["Source plates"]
+    told = {row[0].strip("`"): row[1:] for row in rows(section) if row[0].strip("`") in ROBOTS}
+    bulk = {kind: robot.bulk for kind, robot in ROBOTS.items() if robot.bulk is not None}
+    assert told == {
+        kind: [
+            f"{each.wells}",
+            f"{each.well_volume_ul:.10g}",
+            f"{each.dead_volume_ul:.10g}",
+            each.labware,
+        ]
+        for kind, each in bulk.items()
+    }
 
 
 # -- commands -----------------------------------------------------------------------------------

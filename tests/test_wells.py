@@ -69,7 +69,7 @@ def test_a_plate_that_does_not_exist_is_refused():
     with pytest.raises(RefusedError) as refusal:
         shape(100)
     assert str(refusal.value) == (
-        "There is no plate of 100 wells; choose one of 6, 24, 48, 96, 384, 1536."
+        "There is no plate of 100 wells; choose one of 1, 6, 12, 15, 24, 48, 96, 384, 1536."
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.definition import Component, Definition
-from labloop.plate.dispensing import deck_list, deck_totals
+from labloop.plate.deck import deck_list, deck_totals
 from labloop.plate.planning import planned
 from labloop.space import FormulaSpace, LevelTable
 

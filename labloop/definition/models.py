@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from labloop.robots import ROBOTS
+from labloop.robots import PIPETTES, ROBOTS
 
 
 def _plain(value: Any) -> Any:
@@ -34,6 +34,9 @@ Text = Annotated[str, Field(strict=True)]
 Stocks = Annotated[tuple[Positive, ...], BeforeValidator(_plain_list)]
 Levels = Annotated[tuple[NotNegative, ...], BeforeValidator(_plain_list)]
 
+DILUENT = "diluent"
+"""What `holds` calls the diluent, whatever its name is."""
+
 Goal = Literal["maximize", "minimize", "at_least", "at_most", "near", "observe"]
 
 
@@ -45,12 +48,53 @@ class Plate(_Section):
     """The plates of the campaign; volumes in µL."""
 
     wells: Literal[24, 48, 96, 384, 1536] = 96
+    plates: Annotated[Whole, Field(ge=1)] = 1
     well_volume_ul: Positive = 200.0
+    well_capacity_ul: Positive | None = None
     inoculum_ul: NotNegative = 0.0
     diluent: Text = "water"
     replicates: Annotated[Whole, Field(ge=1)] = 1
     controls: dict[str, Annotated[Whole, Field(ge=1)]] = {}
     empty_wells: tuple[Text, ...] | Literal["edge"] = ()
+
+
+class SourcePlate(_Section):
+    """A plate, rack or reservoir that stocks stand in; volumes in µL.
+
+    `holds` names the only components (or the diluent) whose stocks stand in it; empty for any.
+    """
+
+    wells: Literal[1, 6, 12, 15, 24, 48, 96, 384, 1536]
+    well_volume_ul: Positive
+    dead_volume_ul: NotNegative
+    most_from_well_ul: Positive | None = None
+    labware: Text = ""
+    holds: tuple[Text, ...] = ()
+
+    @property
+    def gives_ul(self) -> float:
+        """The most that is taken from one of its wells, in µL."""
+        filled = self.well_volume_ul - self.dead_volume_ul
+        return filled if self.most_from_well_ul is None else min(filled, self.most_from_well_ul)
+
+
+class Place(_Section):
+    """The source wells that the user gives a stock; `concentration` is None for the diluent."""
+
+    stock: Text
+    concentration: Positive | None = None
+    source_plate: Annotated[Whole, Field(ge=1)] = 1
+    wells: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class CsvSettings(_Section):
+    """How the worklist of a robot that reads CSV is written.
+
+    `columns` gives a column's heading what stands in it; see `worklists`.
+    """
+
+    profile: Text | None = None
+    columns: dict[str, Text] = {}
 
 
 class Robot(_Section):
@@ -61,16 +105,76 @@ class Robot(_Section):
     increment_ul: Positive = 0.0
     max_dispense_ul: Positive = 0.0
     dead_volume_ul: NotNegative = 0.0
-    source_wells: Literal[6, 24, 48, 96, 384, 1536] = 96
+    source_wells: Literal[1, 6, 12, 15, 24, 48, 96, 384, 1536] = 96
     source_well_volume_ul: Positive = 0.0
+    source_labware: Text = ""
+    most_from_well_ul: Positive | None = None
+    positions: Annotated[Whole, Field(ge=1)] | None = None
+    source_plates: tuple[SourcePlate, ...] = Field(alias="source_plate", default=())
+    places: tuple[Place, ...] = Field(alias="place", default=())
+    plate_labware: Text = ""
+    pipettes: tuple[Text, ...] = ()
+    tips: Literal["stock", "dispense"] = "stock"
+    liquid_classes: dict[str, Text] = {}
+    csv: CsvSettings = CsvSettings()
 
     @model_validator(mode="before")
     @classmethod
     def _fill_from_kind(cls, values: Any) -> Any:
         kind = values.get("kind", "manual") if isinstance(values, dict) else None
-        if isinstance(kind, str) and kind in ROBOTS:
-            return asdict(ROBOTS[kind]) | values
-        return values
+        if not isinstance(kind, str) or kind not in ROBOTS:
+            return values
+        usual = asdict(ROBOTS[kind])
+        bulk = usual.pop("bulk")
+        pipettes = [PIPETTES[name] for name in _names(values.get("pipettes")) if name in PIPETTES]
+        if pipettes:
+            usual["min_dispense_ul"] = min(least for least, _ in pipettes)
+            usual["max_dispense_ul"] = max(most for _, most in pipettes)
+        filled = usual | values
+        key = "source_plates" if "source_plates" in values else "source_plate"
+        if key not in values:
+            return filled | {key: [] if bulk is None else [bulk | {"holds": (DILUENT,)}]}
+        if isinstance(values[key], list | tuple):
+            filled[key] = [_like_usual(plate, filled) for plate in values[key]]
+        return filled
+
+    @property
+    def usual_source_plate(self) -> SourcePlate:
+        """The source plate of which as many follow the listed ones as it takes."""
+        return SourcePlate(
+            wells=self.source_wells,
+            well_volume_ul=self.source_well_volume_ul,
+            dead_volume_ul=self.dead_volume_ul,
+            most_from_well_ul=self.most_from_well_ul,
+            labware=self.source_labware,
+        )
+
+    def source_plate(self, number: int) -> SourcePlate:
+        """Return the source plate of a number, counted from 1."""
+        listed = self.source_plates
+        return listed[number - 1] if number <= len(listed) else self.usual_source_plate
+
+
+def _like_usual(plate: Any, robot: dict[str, Any]) -> Any:
+    """Give a source plate that does not say how many wells it has the robot's usual ones."""
+    if not isinstance(plate, dict) or "wells" in plate:
+        return plate
+    usual = {
+        "wells": robot["source_wells"],
+        "well_volume_ul": robot["source_well_volume_ul"],
+        "dead_volume_ul": robot["dead_volume_ul"],
+        "most_from_well_ul": robot["most_from_well_ul"],
+        "labware": robot["source_labware"],
+    }
+    return usual | plate
+
+
+def _names(value: Any) -> list[str]:
+    """Return the names in a list that was not checked yet."""
+    value = _plain_list(value)
+    return (
+        [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
+    )
 
 
 class Component(_Section):
@@ -87,6 +191,7 @@ class Component(_Section):
     stocks: Stocks = ()
     molar_mass: Positive | None = None
     price: NotNegative | None = None
+    solubility: Positive | None = None
     scale: Literal["linear", "log"] = "linear"
     step: Positive | None = None
     levels: Levels | None = None

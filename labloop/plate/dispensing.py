@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from labloop.definition import Plate, Robot
 from labloop.errors import RefusedError
+from labloop.plate.sources import with_sources
 from labloop.space.levels import Volumes
 from labloop.wells import column_major, name_wells
 
@@ -82,7 +83,7 @@ def plan(
     needed = _with_diluent(filled, _doses(filled, recipes), plate.diluent, volumes)
     ordered = _in_order(needed, names, plate.wells)
     split = _split(ordered, volumes)
-    dispenses = _with_sources(split, robot)
+    dispenses = with_sources(split, robot, plate.diluent)
     dispenses["volume_ul"] = microlitres(dispenses["ticks"], robot.increment_ul)
     return dispenses[list(DISPENSE_COLUMNS)]
 
@@ -164,45 +165,6 @@ def _split(needed: pd.DataFrame, volumes: Volumes) -> pd.DataFrame:
     return needed.iloc[row].assign(ticks=whole[row] + (number < larger[row])).reset_index(drop=True)
 
 
-def _with_sources(split: pd.DataFrame, robot: Robot) -> pd.DataFrame:
-    """Give every dispense a source well; a stock takes the next well when one is drained.
-
-    Source wells are filled down the columns of as many source plates as it takes, each well with
-    one stock; what a well can give is its volume less the dead volume.
-    """
-    usable = int((robot.source_well_volume_ul - robot.dead_volume_ul) / robot.increment_ul + 1e-6)
-    ticks = split["ticks"].to_numpy(dtype=np.int64)
-    if ticks.size and int(ticks.max()) > usable:
-        raise RefusedError(
-            f"One dispense of {microlitres(ticks.max(), robot.increment_ul):g} µL is more than the "
-            f"{microlitres(usable, robot.increment_ul):g} µL that a source well gives; raise "
-            "source_well_volume_ul or lower max_dispense_ul under [robot]."
-        )
-    keys = split[["stock", "stock_concentration"]]
-    new_stock = (keys.ne(keys.shift()) & ~(keys.isna() & keys.shift().isna())).any(axis=1)
-    source = _drain(ticks, np.flatnonzero(new_stock.to_numpy()), usable)
-    wells = np.array(column_major(robot.source_wells), dtype=object)
-    return split.assign(
-        source_plate=source // robot.source_wells + 1,
-        source_well=wells[source % robot.source_wells],
-    )
-
-
-def _drain(ticks: _Ints, starts: _Ints, usable: int) -> _Ints:
-    """Return the number of the source well of every dispense; a new stock begins at each start."""
-    source = np.empty(ticks.size, dtype=np.int64)
-    poured = np.concatenate([[0], np.cumsum(ticks)])
-    number = 0
-    for start, stop in zip(starts, [*starts[1:], ticks.size], strict=True):
-        first = int(start)
-        while first < stop:
-            last = int(np.searchsorted(poured, poured[first] + usable, side="right")) - 1
-            last = min(last, int(stop))
-            source[first:last] = number
-            first, number = last, number + 1
-    return source
-
-
 def by_hand(layout: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
     """Return what the lab adds itself: components that have no stock on the deck.
 
@@ -221,33 +183,6 @@ def _each_well(filled: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:
     """Return plate, well and the rows of the recipe of every filled well, in the layout's order."""
     wells = filled[["plate", "well", "formula"]].astype({"formula": object})
     return wells.merge(recipes.astype({"formula": object}), on="formula").drop(columns="formula")
-
-
-def deck_list(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
-    """Return what must stand on the deck, one row a source well in the order of dispensing.
-
-    Columns: `stock`, `stock_concentration`, `source_plate`, `source_well`, `volume_ul` (what the
-    round takes from the well), `dead_volume_ul`, `fill_volume_ul` (their sum).
-    """
-    keys = ["stock", "stock_concentration", "source_plate", "source_well"]
-    deck = dispenses.groupby(keys, dropna=False, sort=False)["ticks"].sum().reset_index()
-    deck["volume_ul"] = microlitres(deck.pop("ticks"), robot.increment_ul)
-    deck["dead_volume_ul"] = robot.dead_volume_ul
-    deck["fill_volume_ul"] = np.round(deck["volume_ul"] + robot.dead_volume_ul, 9)
-    return deck
-
-
-def deck_totals(deck: pd.DataFrame) -> pd.DataFrame:
-    """Return how much of each stock a round takes, one row a stock in the order of dispensing.
-
-    Columns: `stock`, `stock_concentration`, `source_wells` (how many), `volume_ul`,
-    `dead_volume_ul`, `fill_volume_ul`, summed over the source wells of `deck_list`.
-    """
-    volumes = ["volume_ul", "dead_volume_ul", "fill_volume_ul"]
-    by_stock = deck.groupby(["stock", "stock_concentration"], dropna=False, sort=False)
-    totals = by_stock[volumes].sum().round(9)
-    totals.insert(0, "source_wells", by_stock.size())
-    return totals.reset_index()
 
 
 def _formulas_in(filled: pd.DataFrame, wells: Iterable[tuple[int, str]]) -> str:

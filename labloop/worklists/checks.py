@@ -44,10 +44,13 @@ def _places(plan: RoundPlan) -> Iterator[str]:
     lost = dispenses[~dispenses["well"].isin(column_major(plan.plate.wells))]
     if not lost.empty:
         yield f"a plate of {plan.plate.wells} wells has no {_named(lost)}"
-    lost = dispenses[~dispenses["source_well"].isin(column_major(plan.robot.source_wells))]
-    if not lost.empty:
-        wells = _named(lost, "source_well", "source_plate")
-        yield f"a source plate of {plan.robot.source_wells} wells has no {wells}"
+    for number in dispenses["source_plate"].unique():
+        wells = plan.robot.source_plate(number).wells
+        drawn = dispenses[dispenses["source_plate"] == number]
+        lost = drawn[~drawn["source_well"].isin(column_major(wells))]
+        if not lost.empty:
+            names = _named(lost, "source_well", "source_plate")
+            yield f"a source plate of {wells} wells has no {names}"
     filled = plan.layout.loc[plan.layout["role"] != "empty", ["plate", "well"]]
     stray = dispenses.merge(filled, on=["plate", "well"], how="left", indicator=True)
     stray = stray[stray["_merge"] == "left_only"]
@@ -94,11 +97,19 @@ def _fills(plan: RoundPlan) -> Iterator[str]:
 def _sources(plan: RoundPlan) -> Iterator[str]:
     robot, source = plan.robot, ["source_plate", "source_well"]
     taken = plan.dispenses.groupby(source)["volume_ul"].sum().rename("taken").reset_index()
-    gives = round(robot.source_well_volume_ul - robot.dead_volume_ul, 9)
-    drained = taken[taken["taken"] > gives + robot.increment_ul * 1e-3]
-    if not drained.empty:
-        wells = _named(drained, "source_well", "source_plate")
-        yield f"source {wells} would give more than {gives:g} µL and fall below the dead volume"
+    for number in taken["source_plate"].unique():
+        plate = robot.source_plate(number)
+        of_plate = taken[taken["source_plate"] == number]
+        drained = of_plate[of_plate["taken"] > plate.gives_ul + robot.increment_ul * 1e-3]
+        if not drained.empty:
+            names = _named(drained, "source_well", "source_plate")
+            limit = plate.most_from_well_ul
+            why = (
+                "fall below the dead volume"
+                if limit is None or plate.gives_ul < limit
+                else "the robot takes no more from one well"
+            )
+            yield f"source {names} would give more than {plate.gives_ul:.10g} µL and {why}"
     stocks = plan.dispenses.drop_duplicates([*source, "stock", "stock_concentration"])
     shared = stocks[stocks.duplicated(source, keep=False)]
     if not shared.empty:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labloop.plate.dispensing import by_hand, deck_list, deck_totals
+from labloop.plate.deck import deck_list, deck_totals
+from labloop.plate.dispensing import by_hand
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import sheet
 

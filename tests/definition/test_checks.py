@@ -369,12 +369,12 @@ def test_mistakes_in_the_plate(plate, problem):
         (
             {"kind": "echo52"},
             "[robot], kind: must be one of echo525, echo550, ot2, flex, evo, fluent, biomek, "
-            "hamilton, mantis, idot, manual (got 'echo52'); did you mean \"echo525\"?",
+            "hamilton, epmotion, mantis, idot, manual (got 'echo52'); did you mean \"echo525\"?",
         ),
         (
             {"kind": ["ot2"]},
             "[robot], kind: must be one of echo525, echo550, ot2, flex, evo, fluent, biomek, "
-            "hamilton, mantis, idot, manual (got ['ot2'])",
+            "hamilton, epmotion, mantis, idot, manual (got ['ot2'])",
         ),
         (
             {"min_dispense_ul": 2000.0},

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from labloop.definition import Plate, Robot
 from labloop.errors import RefusedError
-from labloop.plate.dispensing import by_hand, deck_list, deck_totals, microlitres, plan
+from labloop.plate.deck import deck_list, deck_totals
+from labloop.plate.dispensing import by_hand, microlitres, plan
 from labloop.plate.layout import arrange
 from labloop.wells import column_major
 
