@@ -11,7 +11,7 @@ import numpy as np
 
 from labloop.errors import RefusedError
 
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def number(value: float) -> str:
@@ -28,7 +28,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_RUNS) else value
+        return f"'{value}" if value.startswith(RUNS) else value
     if isinstance(value, (int, np.integer)):
         return str(value)
     return number(float(value))
@@ -50,7 +50,7 @@ def sheet(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 def refuse_calculations(names: Iterable[str]) -> None:
     """Raise RefusedError for a name that a spreadsheet would run; worklists never alter names."""
     for name in names:
-        if name.startswith(_RUNS):
+        if name.startswith(RUNS):
             raise RefusedError(
                 f'The name "{name}" begins with {name[0]!r}, which spreadsheets take for a '
                 "calculation; rename it in campaign.toml."
