@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 PEERS = .venv-peers
+OPENTRONS = .venv-opentrons
 RESULTS ?= build/benchmarks
 
-.PHONY: demo test test-all check format clean bench-surrogate bench-peers bench-patent bench-campaigns \
-	bench-speed
+.PHONY: demo test test-all test-robots check format clean bench-surrogate bench-peers bench-patent \
+	bench-campaigns bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -17,6 +18,9 @@ test: $(READY)  ## the test suite without the slow tests
 
 test-all: $(READY)  ## every test
 	$(BIN)/python -m pytest -n 2
+
+test-robots: $(READY) $(VENV)/.robots $(OPENTRONS)/.ready  ## worklists against the programs of others
+	LABLOOP_ROBOTS=1 $(BIN)/python -m pytest -n 2 tests/robots
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -48,7 +52,7 @@ bench-speed: $(READY)  ## times and memory, from pretraining to a plate
 	$(BIN)/python -m benchmarks.speed
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(OPENTRONS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -60,3 +64,12 @@ $(PEERS)/.ready: benchmarks/peers/constraints.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --constraint benchmarks/peers/constraints.txt baybe
 	touch $(PEERS)/.ready
+
+$(VENV)/.robots: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group robots
+	touch $(VENV)/.robots
+
+$(OPENTRONS)/.ready: tests/robots/opentrons-constraints.txt
+	$(PYTHON) -m venv $(OPENTRONS)
+	$(OPENTRONS)/bin/python -m pip install --quiet --constraint tests/robots/opentrons-constraints.txt opentrons
+	touch $(OPENTRONS)/.ready
