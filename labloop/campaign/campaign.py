@@ -305,7 +305,7 @@ class Campaign:
         from labloop.worklists import write_files
 
         number = self._latest_round() if round is None else round
-        files = exporting.files(self.store, self.definition.name, number, kind)
+        files = exporting.files(self.store, self.definition, number, kind)
         if dry_run:
             return [Path(out) / name for name in files]
         paths = write_files(Path(out), files)

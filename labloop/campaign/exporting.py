@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labloop import store
 from labloop.campaign.rounds import amounts_frame, control_names, definition_of, read_round
-from labloop.definition import Definition
+from labloop.definition import Definition, Robot
 from labloop.errors import RefusedError
 from labloop.plate.recipes import wanted_controls
 from labloop.store import Store
@@ -17,21 +17,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def files(opened: Store, campaign: str, number: int, kind: str) -> dict[str, bytes]:
+_SPELLING = ("source_labware", "plate_labware", "pipettes", "tips", "liquid_classes", "csv")
+
+
+def files(opened: Store, definition: Definition, number: int, kind: str) -> dict[str, bytes]:
     """Return the files of a round for a kind of robot, by name; see `Campaign.export`."""
     stored = store.read_round(opened, number)
     if stored.state == "abandoned":
         raise RefusedError(f"Round {number} was abandoned; export another round.")
-    stem = f"{_as_file_name(campaign)}-round-{number}"
-    return round_files(kind, round_plan(opened, number), stem=stem)
+    stem = f"{_as_file_name(definition.name)}-round-{number}"
+    return round_files(kind, round_plan(opened, number, definition.robot), stem=stem)
 
 
 def _as_file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "campaign"
 
 
-def round_plan(opened: Store, number: int) -> RoundPlan:
-    """Return a stored round as its exporters need it, with the definition it was made with."""
+def round_plan(opened: Store, number: int, robot: Robot) -> RoundPlan:
+    """Return a stored round as its exporters need it, with the definition it was made with.
+
+    Only how the robot's files are to be spelled is as campaign.toml has it now, so that a wrong name
+    of labware does not cost a round.
+    """
     definition = definition_of(opened, store.read_round(opened, number))
     seen = read_round(opened, number)
     return RoundPlan(
@@ -40,8 +47,26 @@ def round_plan(opened: Store, number: int) -> RoundPlan:
         dispenses=seen.dispenses,
         units={c.name: c.unit if c.choices is None else "" for c in definition.components},
         plate=definition.plate,
-        robot=definition.robot,
+        robot=spelled_as(definition.robot, robot),
     )
+
+
+def spelled_as(planned: Robot, now: Robot) -> Robot:
+    """Return the robot that a round was planned for with the names, tips and columns of now.
+
+    A robot of another kind, and source plates of another form, change nothing.
+    """
+    if planned.kind != now.kind:
+        return planned
+    plates = tuple(
+        plate.model_copy(update={"labware": again.labware}) if again.wells == plate.wells else plate
+        for plate, again in (
+            (plate, now.source_plate(number))
+            for number, plate in enumerate(planned.source_plates, start=1)
+        )
+    )
+    names = {key: getattr(now, key) for key in _SPELLING}
+    return planned.model_copy(update=names | {"source_plates": plates})
 
 
 def _recipes(
