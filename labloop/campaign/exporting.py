@@ -36,7 +36,7 @@ def _as_file_name(name: str) -> str:
 def round_plan(opened: Store, number: int, robot: Robot) -> RoundPlan:
     """Return a stored round as its exporters need it, with the definition it was made with.
 
-    Only how the robot's files are to be spelled is as campaign.toml has it now, so that a wrong name
+    Only how the robot's files are spelled is as campaign.toml has it now, so that a wrong name
     of labware does not cost a round.
     """
     definition = definition_of(opened, store.read_round(opened, number))

@@ -1,4 +1,4 @@
-"""Which robot a stored round is exported for: as planned, with the names that campaign.toml has now."""
+"""A stored round is exported as planned, with the names that campaign.toml has now."""
 
 from labloop.campaign.exporting import spelled_as
 from labloop.definition import Robot
