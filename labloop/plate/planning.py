@@ -53,6 +53,7 @@ def planned(
         definition.plate.controls,
         wells=definition.plate.wells,
         replicates=definition.plate.replicates,
+        plates=definition.plate.plates,
         empty_wells=definition.plate.empty_wells,
         seed=seed,
     )

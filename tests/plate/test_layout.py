@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from labloop.errors import RefusedError
 from labloop.plate.layout import arrange
-from labloop.wells import edge_wells, position, ring, well_names
+from labloop.wells import edge_wells, position, ring, shape, well_names
 
 SMALL = st.sampled_from([24, 48, 96])
 
@@ -26,6 +26,7 @@ def rounds(draw):
         "controls": controls,
         "wells": wells,
         "replicates": replicates,
+        "plates": draw(st.integers(1, 5)),
         "empty_wells": empty if empty == "edge" else tuple(empty),
         "seed": draw(st.integers(0, 2**32)),
     }
@@ -75,6 +76,51 @@ def test_replicates_are_spread_over_the_plates_as_evenly_as_they_can_be(wanted):
     assert load.max() - load.min() <= 1
 
 
+@settings(max_examples=30, deadline=None)
+@given(rounds())
+def test_a_round_has_the_wanted_plates_but_none_without_a_formula(wanted):
+    formula_wells = len(wanted["formulas"]) * wanted["replicates"]
+    plates = int(arrange(**wanted)["plate"].max())
+    alone = int(arrange(**(wanted | {"plates": 1}))["plate"].max())
+    assert plates == max(alone, min(wanted["plates"], formula_wells))
+
+
+@pytest.mark.parametrize(("plates", "replicates"), [(4, 2), (3, 2), (5, 3), (8, 3)])
+def test_every_two_plates_share_formulas(plates, replicates):
+    """Plates are told apart by the formulas that they share, not by their controls alone."""
+    formulas = [f"F{n}" for n in range(60)]
+    layout = arrange(formulas, {}, wells=96, replicates=replicates, plates=plates, seed=0)
+    there = pd.crosstab(layout["formula"], layout["plate"]).to_numpy() > 0
+    assert (there.sum(axis=1) == replicates).all()
+    assert (there.astype(int).T @ there > 0).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from([48, 96, 384]),
+    st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    st.integers(1, 2),
+    st.integers(0, 2**32),
+)
+def test_no_two_controls_stand_side_by_side(wells, each, plates, seed):
+    controls = {f"k{number}": count for number, count in enumerate(each)}
+    formulas = [f"F{n}" for n in range((wells - sum(each)) * plates // 2)]
+    layout = arrange(formulas, controls, wells=wells, replicates=2, plates=plates, seed=seed)
+    for _, plate in layout.groupby("plate"):
+        control = (plate["role"] == "control").to_numpy().reshape(shape(wells))
+        assert not (control[1:] & control[:-1]).any()
+        assert not (control[:, 1:] & control[:, :-1]).any()
+
+
+@pytest.mark.parametrize("wells", [24, 96, 384])
+def test_controls_in_a_quarter_of_the_wells_are_parted(wells):
+    formulas = [f"F{n}" for n in range(wells // 4)]
+    layout = arrange(formulas, {"k": wells // 4}, wells=wells, replicates=3, seed=0)
+    control = (layout["role"] == "control").to_numpy().reshape(shape(wells))
+    assert not (control[1:] & control[:-1]).any()
+    assert not (control[:, 1:] & control[:, :-1]).any()
+
+
 def test_the_seed_decides():
     one, same, other = (
         arrange(["a", "b", "c"], {"k": 3}, wells=96, replicates=3, seed=seed) for seed in (1, 1, 2)
@@ -111,6 +157,11 @@ def test_large_plates_keep_the_invariants():
     assert (layout["role"] == "formula").sum() == 1500
     assert not layout.duplicated(["plate", "well"]).any()
     assert layout["plate"].max() == 1
+    round_of_eight = arrange(
+        [f"F{n}" for n in range(930)], {"k": 32}, wells=384, replicates=3, plates=8, seed=0
+    )
+    assert round_of_eight["plate"].max() == 8
+    assert round_of_eight.groupby(["plate", "role"]).size().xs("control", level=1).eq(32).all()
 
 
 def test_whole_numbers_serve_as_formula_ids():
