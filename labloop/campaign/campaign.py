@@ -262,7 +262,7 @@ class Campaign:
                 cluster cannot be used.
             BusyError: Another program wrote to the campaign meanwhile.
         """
-        from labloop.campaign import proposing
+        from labloop.campaign import proposing, storing
         from labloop.parallel import workers
 
         if seed is not None:
@@ -279,7 +279,7 @@ class Campaign:
                     "Another program wrote to the campaign while this round was being chosen, so "
                     "it was given up; propose again to take the news into account."
                 )
-            number = proposing.add_round(writing, proposed, self._use_definition(writing))
+            number = storing.add_round(writing, proposed, self._use_definition(writing))
             return read_round(writing.store, number)
 
     def export(
