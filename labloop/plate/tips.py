@@ -1,0 +1,154 @@
+"""Which pipette makes a dispense, and how many tips a round takes.
+
+Under `tips = "stock"` a stock has one tip, which dispenses from above the liquid and so stays
+clean; under `tips = "dispense"` every dispense has a fresh one. An Opentrons has up to two
+pipettes, and its stocks one tip each; where the plates, source plates and tip racks of a round do
+not stand on its deck together, the plates are made in several sittings, each with tips of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labloop.definition import Robot
+from labloop.errors import RefusedError, did_you_mean
+from labloop.robots import PIPETTES
+from labloop.wells import name_wells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RACK = 96
+"""Tips in a rack."""
+
+SLOTS = 11
+"""Slots of an Opentrons' deck beside the one with the trash."""
+
+_USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "ot2": ("p20_single_gen2", "p300_single_gen2"),
+        "flex": ("flex_1channel_50", "flex_1channel_1000"),
+    }
+)
+_WITHOUT_TIPS = ("echo525", "echo550", "mantis", "idot")
+_MOUNTS = 2
+_TIP_OF_ANY = "tip"
+
+
+def tips_needed(dispenses: pd.DataFrame, robot: Robot) -> dict[str, int]:
+    """Return how many tips a round takes, by pipette for an Opentrons, else under "tip".
+
+    Robots that dispense without tips need none: an empty dict. `dispenses` is a frame of
+    `dispensing.plan`.
+
+    Raises RefusedError as `with_pipettes` does.
+    """
+    if robot.kind in _WITHOUT_TIPS:
+        return {}
+    if robot.kind not in _USUAL:
+        return {_TIP_OF_ANY: _count(dispenses, robot)}
+    made = with_pipettes(dispenses, robot)
+    needed = dict.fromkeys(pipettes_of(robot), 0)
+    for plates in sittings(made, robot):
+        for pipette, of_pipette in made[made["plate"].isin(plates)].groupby("pipette"):
+            needed[str(pipette)] += _count(of_pipette, robot)
+    return {pipette: tips for pipette, tips in needed.items() if tips}
+
+
+def racks_of(tips: int) -> int:
+    """Return how many racks hold that many tips."""
+    return -(-tips // RACK)
+
+
+def pipettes_of(robot: Robot) -> tuple[str, ...]:
+    """Return the pipettes of an Opentrons, the first for the left mount: the user's or usual ones.
+
+    Raises RefusedError for a name that is none, a pipette of the other machine, and for more than
+    two or two alike.
+    """
+    names = robot.pipettes or _USUAL[robot.kind]
+    of_kind = [name for name in PIPETTES if name.startswith("flex_") == (robot.kind == "flex")]
+    for name in names:
+        if name not in of_kind:
+            raise RefusedError(
+                f'[robot], pipettes: "{name}" is none of the pipettes of kind "{robot.kind}": '
+                f"{', '.join(of_kind)}{did_you_mean(name, of_kind)}."
+            )
+    if len(names) > _MOUNTS or len(set(names)) < len(names):
+        raise RefusedError(
+            f"[robot], pipettes: one or two different ones are wanted (got {', '.join(names)}); "
+            "there are two mounts."
+        )
+    return tuple(names)
+
+
+def with_pipettes(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
+    """Return the dispenses of an Opentrons with the `pipette` that makes each.
+
+    Of the pipettes that can make a volume at once it is the smallest. What lies between the ranges
+    of two pipettes, or above all, is made by the one that takes the fewest parts: the dispense
+    becomes several rows that differ by at most one tick.
+
+    Raises RefusedError, naming the wells, for a volume that no pipette can make, and as
+    `pipettes_of` does.
+    """
+    names = sorted(pipettes_of(robot), key=lambda name: PIPETTES[name][1])
+    ticks = dispenses["ticks"].to_numpy(dtype=np.int64)
+    least, most = np.array([PIPETTES[name] for name in names]).T / robot.increment_ul
+    # A pipette that holds less than one increment makes nothing, in however many parts.
+    least, most = np.ceil(least - 1e-6), np.maximum(np.floor(most + 1e-6), 0.5)
+    parts = np.ceil(ticks[:, None] / most)
+    parts[ticks[:, None] // parts < least] = np.inf
+    _refuse_unmade(dispenses[np.isinf(parts).all(axis=1)], names)
+    chosen = parts.argmin(axis=1)  # the first, so the smallest, of equally few parts
+    count = parts[np.arange(ticks.size), chosen].astype(np.int64)
+    row = np.repeat(np.arange(ticks.size), count)
+    number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
+    made = dispenses.iloc[row].reset_index(drop=True)
+    made["ticks"] = (ticks // count)[row] + (number < (ticks % count)[row])
+    made["volume_ul"] = np.round(made["ticks"] * robot.increment_ul, 9)
+    return made.assign(pipette=np.array(names, dtype=object)[chosen[row]])
+
+
+def sittings(made: pd.DataFrame, robot: Robot) -> list[tuple[int, ...]]:
+    """Return which plates of a round stand on an Opentrons' deck together.
+
+    All source plates and a tip rack for each pipette stand beside them; where that leaves no room
+    for a plate, each plate has a sitting of its own. `made` is a frame of `with_pipettes`.
+    """
+    plates = sorted(int(plate) for plate in made["plate"].unique())
+    others = made["source_plate"].nunique() + made["pipette"].nunique()
+    room = max(positions_of(robot) - others, 1)
+    parts = np.array_split(np.array(plates), -(-len(plates) // room)) if plates else []
+    return [tuple(int(plate) for plate in part) for part in parts]
+
+
+def positions_of(robot: Robot) -> int:
+    """Return how many slots of an Opentrons' deck plates, source plates and tip racks may take."""
+    return min(robot.positions or SLOTS, SLOTS)
+
+
+def _count(dispenses: pd.DataFrame, robot: Robot) -> int:
+    if robot.tips == "dispense":
+        return len(dispenses)
+    return len(dispenses[["stock", "stock_concentration"]].drop_duplicates())
+
+
+def _refuse_unmade(rows: pd.DataFrame, names: list[str]) -> None:
+    if rows.empty:
+        return
+    wells = zip(rows["well"], rows["plate"], strict=True)
+    where = name_wells(f"{well} (plate {plate})" for well, plate in wells)
+    ranges = " and ".join(
+        f"{name} {PIPETTES[name][0]:g} to {PIPETTES[name][1]:g}" for name in names
+    )
+    raise RefusedError(
+        f"No pipette can make the {rows['volume_ul'].iloc[0]:.10g} µL of {rows['stock'].iloc[0]} "
+        f"and volumes like it for {where}: {ranges} µL; mount another one and name it in pipettes "
+        "under [robot], or propose the round anew with min_dispense_ul and max_dispense_ul that "
+        "these pipettes allow."
+    )
