@@ -30,6 +30,12 @@ SHAPES: Mapping[int, tuple[int, int]] = MappingProxyType(
 """Rows and columns of each plate. Up to 15 wells are troughs, reservoirs and racks of tubes, which
 stocks stand in: 12 are the channels of a reservoir."""
 
+LARGEST_WELL_UL: Mapping[int, float] = MappingProxyType(
+    {24: 10_400.0, 48: 5000.0, 96: 2400.0, 384: 240.0, 1536: 13.0}
+)
+"""Nominal volume in µL of a well of the largest usual plates: deep-well plates of NEST (24), Axygen
+(48) and USA Scientific (96), microplates of Greiner (384, 1536)."""
+
 _WELL = re.compile(r"([A-Z]{1,2})0*([1-9][0-9]?)", re.ASCII)
 _NAMED = 8
 

@@ -47,7 +47,7 @@ def test_the_plain_definition_has_no_problem():
         ),
         (
             {"proposal": {"seats": {"mixng": 0.1}}},
-            '[proposal]: unknown key "mixng"; did you mean "mixing"?',
+            '[proposal], seats: unknown key "mixng"; did you mean "mixing"?',
         ),
         (
             {"constraint": [{"totl": {"glucose": 1.0}, "at_most": 3}]},
@@ -75,6 +75,10 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(sections, problem):
         ({"stocks": [0.0]}, ", stocks.0: must be greater than 0 (got 0.0)"),
         ({"stocks": 5.0}, ", stocks: must be a list (got 5.0)"),
         ({"stocks": [5.0, 5.0]}, ", stocks: the same concentration stands twice; remove one"),
+        (
+            {"stocks": [1000.0, 5.0], "solubility": 900.0},
+            ", stocks: 1000 mM is above its solubility of 900 mM; use a weaker stock",
+        ),
         (
             {"scale": "lin"},
             ", scale: must be one of linear, log (got 'lin'); did you mean \"linear\"?",
@@ -342,6 +346,16 @@ def test_a_named_formula_is_not_a_number():
             "the well volume includes the inoculum",
         ),
         (
+            {"wells": 384, "well_volume_ul": 240.1},
+            "[plate], well_volume_ul: must be at most 240, what the largest usual plates of 384 "
+            "wells hold (got 240.1); correct it or wells, or say with well_capacity_ul what yours "
+            "hold",
+        ),
+        (
+            {"well_volume_ul": 200.0, "well_capacity_ul": 180.0},
+            "[plate], well_volume_ul: must not exceed well_capacity_ul 180 (got 200)",
+        ),
+        (
             {"inoculum_ul": 20.05},
             "[plate], inoculum_ul: must be a whole number of the robot's increments of 0.1 µL "
             "(got 20.05)",
@@ -567,3 +581,15 @@ def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(DefinitionError) as caught:
         load(tmp_path)
     assert caught.value.headline == f"{tmp_path} cannot be read."
+
+
+@pytest.mark.parametrize(
+    ("plate", "stocks"),
+    [
+        ({"wells": 1536, "well_volume_ul": 13.0}, [900.0]),
+        ({"wells": 96, "well_volume_ul": 3000.0, "well_capacity_ul": 3000.0}, [900.0, 1.0]),
+    ],
+)
+def test_a_well_may_be_full_and_a_stock_saturated(plate, stocks):
+    glucose = GLUCOSE | {"stocks": stocks, "solubility": 900.0}
+    assert parse(copy.deepcopy(PLAIN | {"plate": plate, "component": [glucose]}))

@@ -35,11 +35,18 @@ def component_problems(component: Component) -> Iterator[str]:
     yield from _range(place, component)
     if len(set(component.stocks)) < len(component.stocks):
         yield f"{place}, stocks: the same concentration stands twice; remove one"
+    if component.solubility is not None:
+        for stock in component.stocks:
+            if stock > component.solubility:
+                yield (
+                    f"{place}, stocks: {stock:g} {component.unit} is above its solubility of "
+                    f"{component.solubility:g} {component.unit}; use a weaker stock"
+                )
 
 
 def _choices(place: str, component: Component) -> Iterator[str]:
     assert component.choices is not None
-    for key in ("low", "high", "stocks", "scale", "unit", "molar_mass", "price"):
+    for key in ("low", "high", "stocks", "scale", "unit", "molar_mass", "price", "solubility"):
         if key in component.model_fields_set:
             yield f"{place}, {key}: a component with choices has none; remove the key"
     if len(component.choices) < 2 or len(set(component.choices)) < len(component.choices):

@@ -8,7 +8,7 @@ from typing import Any
 from labloop.definition.checks.naming import bad_name
 from labloop.definition.models import Component, Plate, Robot
 from labloop.errors import did_you_mean
-from labloop.wells import edge_wells, parse_well, well_names
+from labloop.wells import LARGEST_WELL_UL, edge_wells, parse_well, well_names
 
 
 def plate_problems(
@@ -26,6 +26,7 @@ def plate_problems(
             f"[plate], inoculum_ul: must be below well_volume_ul {plate.well_volume_ul:g} "
             f"(got {plate.inoculum_ul:g}); the well volume includes the inoculum"
         )
+    yield from _capacity(plate)
     problem = bad_name(plate.diluent)
     if problem:
         yield f"[plate], diluent: {problem}"
@@ -47,6 +48,21 @@ def plate_problems(
         yield (
             f"[plate]: controls and empty wells leave no well of {plate.wells} for formulas; "
             "use fewer of them"
+        )
+
+
+def _capacity(plate: Plate) -> Iterator[str]:
+    """Yield that wells would run over; a user's own word on what they hold is taken for true."""
+    volume, most = plate.well_volume_ul, plate.well_capacity_ul
+    if most is not None and volume > most:
+        yield (
+            f"[plate], well_volume_ul: must not exceed well_capacity_ul {most:g} (got {volume:g})"
+        )
+    elif most is None and volume > LARGEST_WELL_UL[plate.wells]:
+        yield (
+            f"[plate], well_volume_ul: must be at most {LARGEST_WELL_UL[plate.wells]:g}, what the "
+            f"largest usual plates of {plate.wells} wells hold (got {volume:g}); correct it or "
+            "wells, or say with well_capacity_ul what yours hold"
         )
 
 
