@@ -108,7 +108,7 @@ def _invalid_components(source: Mapping[str, Any], sections: Mapping[str, Any]) 
 @functools.cache
 def _adapter(key: str) -> TypeAdapter[Any]:
     """Return what validates the value of a top-level key."""
-    return TypeAdapter(Definition.model_fields[_field_name(key)].rebuild_annotation())
+    return TypeAdapter(Definition.model_fields[_field_name(Definition, key)].rebuild_annotation())
 
 
 def _valid_elements(adapter: TypeAdapter[Any], elements: Sequence[Any]) -> tuple[Any, ...]:
@@ -142,11 +142,13 @@ def _sentence(section: str, value: Any, location: list[Any], detail: Any) -> str
     """Return one pydantic error as a sentence that begins with its TOML place."""
     place, keys = _place(section, value, location)
     kind, given = detail["type"], detail["input"]
-    if kind == "extra_forbidden":
-        known = _known_keys(section, location)
-        return f'{place}: unknown key "{keys[-1]}"{did_you_mean(str(keys[-1]), known)}'
-    if kind == "missing":
-        return f'{place}: key "{keys[-1]}" is missing'
+    if kind in ("extra_forbidden", "missing"):
+        parents = ".".join(str(key) for key in keys[:-1])
+        table = f"{place}, {parents}" if parents else place
+        if kind == "missing":
+            return f'{table}: key "{keys[-1]}" is missing'
+        hint = did_you_mean(str(keys[-1]), _known_keys(section, location))
+        return f'{table}: unknown key "{keys[-1]}"{hint}'
     name = ".".join(str(key) for key in keys)
     what = f"{place}, {name}" if name else place
     context = detail.get("ctx", {})
@@ -170,6 +172,7 @@ _RULES = {
     "greater_than_equal": "at least {ge:g}",
     "less_than_equal": "at most {le:g}",
     "tuple_type": "a list",
+    "too_short": "a list of at least {min_length}",
     "dict_type": "a table",
     "model_type": "a table",
 }
@@ -200,23 +203,28 @@ def _place(section: str, value: Any, location: list[Any]) -> tuple[str, list[Any
         return f"[formulas.{location[0]}]", location[1:]
     if section in _LISTS:
         return f"[[{section}]]", location
-    return (f"[{section}]" if isinstance(value, dict) else section), location
+    if not isinstance(value, dict):
+        return section, location
+    if len(location) > 2 and isinstance(location[1], int):
+        return f"[[{section}.{location[0]}]] number {location[1] + 1}", location[2:]
+    return f"[{section}]", location
 
 
 def _known_keys(section: str, location: list[Any]) -> list[str]:
     """Return the keys allowed where an unknown one stands."""
-    model: Any = Definition.model_fields[_field_name(section)].annotation
-    if location and isinstance(location[0], int):
-        model, location = model.__args__[0], location[1:]
+    model: Any = Definition.model_fields[_field_name(Definition, section)].annotation
     for key in location[:-1]:
-        model = model.model_fields[key].annotation
+        if isinstance(key, int):
+            model = model.__args__[0]
+        else:
+            model = model.model_fields[_field_name(model, key)].annotation
     if not (isinstance(model, type) and issubclass(model, _Section)):
         return []
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _field_name(key: str) -> str:
-    return next(n for n, f in Definition.model_fields.items() if (f.alias or n) == key)
+def _field_name(model: type[_Section], key: str) -> str:
+    return next(n for n, f in model.model_fields.items() if key in (f.alias, n))
 
 
 def _quoted(expected: str) -> list[str]:

@@ -50,6 +50,10 @@ def test_the_plain_definition_has_no_problem():
             '[proposal], seats: unknown key "mixng"; did you mean "mixing"?',
         ),
         (
+            {"robot": {"kind": "ot2", "source_plate": [{}, {"label": "reservoir"}]}},
+            '[[robot.source_plate]] number 2: unknown key "label"; did you mean "labware"?',
+        ),
+        (
             {"constraint": [{"totl": {"glucose": 1.0}, "at_most": 3}]},
             '[[constraint]] number 1: unknown key "totl"; did you mean "total"?',
         ),
