@@ -277,7 +277,10 @@ def definitions(draw):
                 optional={
                     "description": st.text(),
                     "plate": st.fixed_dictionaries(
-                        {"wells": st.sampled_from([24, 48, 96, 384, 1536])},
+                        {
+                            "wells": st.sampled_from([24, 48, 96, 384, 1536]),
+                            "well_volume_ul": st.just(10.0),
+                        },
                         optional={"replicates": st.integers(1, 8), "empty_wells": st.just("edge")},
                     ),
                     "robot": st.fixed_dictionaries({"kind": st.sampled_from(sorted(ROBOTS))}),
