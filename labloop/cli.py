@@ -161,35 +161,18 @@ def init(campaign: str, like: str) -> None:
 @_json
 def check(campaign: str, as_json: bool) -> None:
     """Check the definition, the robot's reach and what the deck needs."""
+    from labloop.campaign.checked_text import as_values, prose, tables
+
     with _open(campaign) as opened:
         checked = opened.check()
     if as_json:
-        show_json(
-            {
-                "components": records(checked.components),
-                "deck": records(checked.deck),
-                "plates": checked.plates,
-                "wells": checked.wells,
-                "warnings": checked.warnings,
-                "feasible": checked.feasible,
-            }
-        )
+        show_json(as_values(checked))
         return
-    show_frame(checked.components)
-    click.echo()
-    show_frame(checked.deck)
-    say(
-        "\nThe definition is sound"
-        + (
-            ", but:\n" + "\n".join(f"  - {each}" for each in checked.warnings) + "\n"
-            if checked.warnings
-            else ". "
-        )
-        + f"A round fills {checked.wells} wells of {checked.plates} "
-        f"plate{'s' if checked.plates > 1 else ''}; the volumes above are those of a typical first "
-        f"one. {checked.feasible:.0%} of random formulas satisfy all constraints as they are; the "
-        "others are mended."
-    )
+    for number, table in enumerate(tables(checked)):
+        if number:
+            click.echo()
+        show_frame(table)
+    say(f"\n{prose(checked)}")
 
 
 @main.command()

@@ -152,7 +152,7 @@ def test_init_of_the_template_can_be_checked(tmp_path):
         "component",
         "glucose",
     ]
-    assert "The definition is sound. A round fills 52 wells of 1 plate;" in err
+    assert "A round fills 52 wells of 1 plate and takes 8 tips (2 racks of 96: " in err
 
 
 def test_check_as_json(copied):

@@ -1,0 +1,123 @@
+"""What `labloop check` has to say of the deck and of a first round's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labloop.campaign.findings import Findings, Weighed
+from labloop.definition import DILUENT, Place, Robot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NEARLY_DRAINED = 0.9
+
+
+def deck_warnings(found: Findings) -> Iterator[Weighed]:
+    """Yield what keeps a first round, or the next one, from being made."""
+    if found.refusal:
+        kind = found.definition.robot.kind
+        yield 10.0, f'The robot "{kind}" could not be given a first round. {found.refusal}'
+    yield from _positions(found)
+    yield from _places(found)
+    yield from _overflows(found)
+
+
+def deck_notes(found: Findings) -> Iterator[str]:
+    """Yield what is worth knowing of the deck and does no harm."""
+    if found.sittings > 1:
+        yield (
+            f"The plates of a round do not stand on the deck together: they are made in "
+            f"{found.sittings} sittings, each with tips of its own."
+        )
+    used, robot = set(found.deck["source_plate"]), found.definition.robot
+    usual = Robot(kind=robot.kind).source_plates
+    for number, plate in enumerate(robot.source_plates, start=1):
+        if number not in used and plate not in usual:
+            what = f" ({plate.labware})" if plate.labware else ""
+            yield (
+                f"Nothing stands in source plate {number}{what}; leave it out, or let it hold "
+                "something."
+            )
+
+
+def _positions(found: Findings) -> Iterator[Weighed]:
+    load, robot = found.load, found.definition.robot
+    if load.positions is None or load.needed <= load.positions or found.sittings > 1:
+        return
+    if robot.tips == "dispense" and load.tip_racks > 1:
+        remedy = 'set tips = "stock" under [robot]'
+    else:
+        remedy = "use source plates with more or larger wells, or fewer plates a round"
+    yield (
+        8.0,
+        f"The deck holds {load.positions} plates, racks and reservoirs, and a round takes "
+        f"{load.needed}: {_counted(load.source_plates, 'source plate')}, "
+        f"{_counted(load.plates, 'plate')} and {_counted(load.tip_racks, 'tip rack')}; {remedy}.",
+    )
+
+
+def _places(found: Findings) -> Iterator[Weighed]:
+    """Yield stocks that nearly drain the wells that the user gives them."""
+    robot = found.definition.robot
+    for (stock, concentration), rows in _by_stock(found):
+        places = [place for place in robot.places if _is_of(place, stock, concentration, found)]
+        gives = sum(robot.source_plate(p.source_plate).gives_ul * len(p.wells) for p in places)
+        taken = float(rows["volume_ul"].sum())
+        if places and taken > _NEARLY_DRAINED * gives:
+            yield (
+                3.0,
+                f"A typical round takes {taken:.4g} µL of {_title(stock, concentration, found)} "
+                f"and its wells in [[robot.place]] give {gives:.4g}; another round may need more, "
+                "so name more wells there.",
+            )
+
+
+def _overflows(found: Findings) -> Iterator[Weighed]:
+    """Yield stocks for which there is no room in the source plates that hold them."""
+    robot = found.definition.robot
+    for (stock, concentration), rows in _by_stock(found):
+        names = {stock, DILUENT} if stock == found.definition.plate.diluent else {stock}
+        listed = enumerate(robot.source_plates, start=1)
+        holding = [number for number, plate in listed if names & set(plate.holds)]
+        placed = any(_is_of(place, stock, concentration, found) for place in robot.places)
+        elsewhere = sorted(set(rows["source_plate"]) - set(holding))
+        if holding and elsewhere and not placed:
+            yield (
+                2.0,
+                f"{_title(stock, concentration, found)} does not find room in source plate "
+                f"{_listed(holding)}, which {'holds' if len(holding) == 1 else 'hold'} it: it "
+                f"stands in source plate {_listed(elsewhere)} too; give it more or larger wells.",
+            )
+
+
+def _by_stock(found: Findings) -> Iterator[tuple[tuple[str, float], pd.DataFrame]]:
+    keys = ["stock", "stock_concentration"]
+    for _, rows in found.deck.groupby(keys, sort=False, dropna=False):
+        yield (str(rows["stock"].iloc[0]), float(rows["stock_concentration"].iloc[0])), rows
+
+
+def _is_of(place: Place, stock: str, concentration: float, found: Findings) -> bool:
+    is_diluent = stock == found.definition.plate.diluent
+    named = place.stock == stock or (is_diluent and place.stock == DILUENT)
+    return named and (
+        place.concentration is None or bool(np.isclose(place.concentration, concentration))
+    )
+
+
+def _title(stock: str, concentration: float, found: Findings) -> str:
+    from labloop.worklists.labels import stock_title
+
+    units = {component.name: component.unit for component in found.definition.components}
+    return stock_title(stock, concentration, units.get(stock, ""))
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(str(number) for number in numbers)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

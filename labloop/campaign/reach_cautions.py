@@ -1,0 +1,142 @@
+"""What `labloop check` has to say of what the stocks reach.
+
+Coarse steps at a range's low end do no harm while they are small against the range, since the
+surrogate learns from what was dispensed: what counts is a part of the range without any level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labloop.campaign.findings import Findings, Weighed
+from labloop.definition import Component, Definition, Robot
+from labloop.robots import ROBOTS
+from labloop.space import LevelTable
+from labloop.space.extra_stocks import ExtraStocks, extra_stocks
+from labloop.space.levels import Volumes
+from labloop.space.reach import Reach
+
+_GOOD = 0.95
+_MISSING_BELOW = 0.05
+_MISSING_ABOVE = 0.01
+_COARSE = 0.02
+
+
+def reach_warnings(found: Findings) -> Iterator[Weighed]:
+    """Yield components of which a part of the range cannot be made, or only in large steps."""
+    for table, reached in zip(found.space.tables, found.reaches, strict=True):
+        faults = list(_faults(table, reached))
+        if faults:
+            component = table.component
+            what = " and ".join(text for _, text in faults)
+            remedy = _remedy(component, found.extra.get(component.name), found.definition)
+            yield max(weight for weight, _ in faults), f"{component.name}: {what}; {remedy}."
+
+
+def reach_notes(found: Findings) -> Iterator[str]:
+    """Yield, in one sentence, the components that are fine as they are and could be finer."""
+    rough = {
+        table.component.name
+        for table, reached in zip(found.space.tables, found.reaches, strict=True)
+        if any(_faults(table, reached))
+    }
+    fine = [name for name in found.extra if name not in rough]
+    if fine:
+        yield (
+            f"{_some(fine)} {'is' if len(fine) == 1 else 'are'} made in steps that are coarse for "
+            "the low end and small against the whole range: that is fine, and the table says which "
+            "stocks would make finer ones."
+        )
+    if found.extra and found.fits_with_extra < found.use.fits - 0.05:
+        yield (
+            f"Weak stocks need room: with all that the table says {found.fits_with_extra:.0%} of "
+            f"random formulas would fit the well, instead of {found.use.fits:.0%}."
+        )
+
+
+def _faults(table: LevelTable, reached: Reach) -> Iterator[Weighed]:
+    """Yield what of a component's range or levels is out of reach, with its share of them."""
+    component = table.component
+    if reached.share >= _GOOD:
+        return
+    missing, unit = 1 - reached.share, component.unit
+    if component.fixed is not None:
+        yield missing, f"{component.fixed:g} {unit} becomes {table.concentration[-1]:.3g}"
+        return
+    if component.levels is not None:
+        made = ", ".join(f"{level:.3g}" for level in table.concentration)
+        wanted = ", ".join(f"{level:g}" for level in sorted(component.levels))
+        yield missing, f"of its levels {wanted} {unit} the stocks make {made}"
+        return
+    lowest, highest = table.concentration[table.concentration > 0][[0, -1]]
+    if reached.below > _MISSING_BELOW:
+        yield (
+            reached.below,
+            f"nothing between {component.low:g} and {lowest:.3g} {unit} can be made "
+            f"({reached.below:.0%} of its range)",
+        )
+    if reached.above > _MISSING_ABOVE:
+        yield (
+            reached.above,
+            f"nothing between {highest:.3g} and {component.high:g} {unit} can be made "
+            f"({reached.above:.0%} of its range)",
+        )
+    if reached.coarse > _COARSE:
+        yield missing * min(2 * reached.coarse, 1.0), _steps(component, lowest, reached)
+
+
+def _steps(component: Component, lowest: float, reached: Reach) -> str:
+    if component.scale == "log":
+        start = component.low or lowest
+        factor = (component.high / start) ** (2 * reached.coarse)
+        return f"its levels lie up to a factor of {factor:.2g} apart"
+    return f"its levels lie up to {2 * reached.coarse:.0%} of its range apart"
+
+
+def _remedy(component: Component, extra: ExtraStocks | None, definition: Definition) -> str:
+    """Return which stocks help, or what does where none can."""
+    if extra is None:
+        return _without_stocks(component, definition)
+    first = f"add a stock of {extra.stocks[0]:g} {component.unit}"
+    gained = (
+        f"{extra.reach[1]:.0%} of the range are within 2 % then, instead of {extra.reach[0]:.0%}"
+    )
+    if len(extra.stocks) == 1:
+        return f"{first}: {gained}"
+    return (
+        f"{first}: {gained}; with another of {extra.stocks[1]:g} {component.unit} "
+        f"{extra.reach[2]:.0%}"
+    )
+
+
+def _without_stocks(component: Component, definition: Definition) -> str:
+    """Return what would help where no further stock does."""
+    plate, robot = definition.plate, definition.robot
+    ways = []
+    wells = plate.model_copy(
+        update={"well_volume_ul": 2 * plate.well_volume_ul, "inoculum_ul": 2 * plate.inoculum_ul}
+    )
+    if plate.well_capacity_ul is None or wells.well_volume_ul <= plate.well_capacity_ul:
+        share = _best(component, Volumes.of(wells, robot))
+        if share >= _GOOD:
+            ways.append(f"wells of {wells.well_volume_ul:g} µL would ({share:.0%})")
+    for kind, limits in sorted(ROBOTS.items(), key=lambda each: -each[1].min_dispense_ul):
+        if limits.min_dispense_ul < robot.min_dispense_ul:
+            share = _best(component, Volumes.of(plate, Robot(kind=kind)))
+            if share >= _GOOD:
+                ways.append(f'a robot like "{kind}" would ({share:.0%})')
+                break
+    what = "no stock that fits the well and dissolves brings the reach up"
+    return f"{what}: {', '.join(ways)}" if ways else f"{what}; narrow the range"
+
+
+def _best(component: Component, volumes: Volumes) -> float:
+    """Return the reach of a component with the best stocks more."""
+    return extra_stocks(component, volumes, volumes.capacity // 2).reach[-1]
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    """Name the first few of some components and count the others."""
+    if len(names) <= most + 1:
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:most])} and {len(names) - most} others"
