@@ -93,3 +93,14 @@ PIPETTES: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 """Least and greatest volume in µL of each Opentrons pipette, by the name of its Python API."""
+
+TOOLS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "TS_10": (0.2, 10.0),
+        "TS_50": (1.0, 50.0),
+        "TS_300": (20.0, 300.0),
+        "TS_1000": (40.0, 1000.0),
+    }
+)
+"""Least and greatest volume in µL of each tool of one channel of an epMotion (Eppendorf), by the
+name that its files give it."""

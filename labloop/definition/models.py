@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from labloop.robots import PIPETTES, ROBOTS
+from labloop.robots import PIPETTES, ROBOTS, TOOLS
 
 
 def _plain(value: Any) -> Any:
@@ -90,7 +90,8 @@ class Place(_Section):
 class CsvSettings(_Section):
     """How the worklist of a robot that reads CSV is written.
 
-    `columns` gives a column's heading what stands in it; see `worklists`.
+    `columns` gives a column's heading the field that stands in it, or a text behind =; see
+    `labloop.csv_profiles`.
     """
 
     profile: Text | None = None
@@ -126,7 +127,8 @@ class Robot(_Section):
             return values
         usual = asdict(ROBOTS[kind])
         bulk = usual.pop("bulk")
-        pipettes = [PIPETTES[name] for name in _names(values.get("pipettes")) if name in PIPETTES]
+        ranges = {**PIPETTES, **TOOLS}
+        pipettes = [ranges[name] for name in _names(values.get("pipettes")) if name in ranges]
         if pipettes:
             usual["min_dispense_ul"] = min(least for least, _ in pipettes)
             usual["max_dispense_ul"] = max(most for _, most in pipettes)

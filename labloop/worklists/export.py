@@ -6,12 +6,20 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from labloop.errors import RefusedError, did_you_mean
-from labloop.worklists import biomek, deck, manual, plate_map
+from labloop.worklists import columns, deck, idot, manual, plate_map, tecan
 from labloop.worklists.checks import check
 from labloop.worklists.round_plan import RoundPlan
 
 WORKLISTS: Mapping[str, Callable[[RoundPlan], dict[str, bytes]]] = MappingProxyType(
-    {"biomek": biomek.worklist, "manual": manual.worklist}
+    {
+        "biomek": columns.worklist,
+        "hamilton": columns.worklist,
+        "epmotion": columns.worklist,
+        "evo": tecan.evo,
+        "fluent": tecan.fluent,
+        "idot": idot.worklist,
+        "manual": manual.worklist,
+    }
 )
 """For each kind of robot, the function that writes its own files, named by what is in them."""
 

@@ -11,6 +11,7 @@ from labloop.worklists.text import RUNS, number, sheet
 
 _SEPARATORS = frozenset(",;\"'\\/|")
 _UNKNOWN = "N"
+_DIGITS = "0123456789."
 _SPELT = {
     "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O",
     "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ł": "l", "Ł": "L", "ı": "i",
@@ -84,21 +85,22 @@ def stock_title(name: str, concentration: float | None, unit: str) -> str:
     """
     if concentration is None or math.isnan(concentration):
         return name
-    return " ".join(part for part in (name, number(concentration), unit) if part)
+    amount = number(float(f"{concentration:.6g}"))
+    return " ".join(part for part in (name, amount, unit) if part)
 
 
 def _free(name: str, longest: int, may: Callable[[str], bool], owner: Mapping[str, str]) -> str:
     """Return the first label that no other name has: the bare one, else numbered from 2."""
     joint = next((mark for mark in "-_. " if may(mark)), "")
     base = _readable(name, may, joint) or _UNKNOWN
-    label, count = _cut(base, longest, joint), 1
-    while not label or owner.get(_folded(label), name) != name:
+    label, count = _cut(base, longest, joint) or _UNKNOWN, 1
+    while owner.get(_folded(label), name) != name:
         count += 1
         if len(str(count)) > longest:
             raise ValueError(f"there are not enough labels of {longest} characters")
         suffix = f"{joint}{count}"
         room = longest - len(suffix)
-        label = _cut(base, room, joint) + suffix if room > 0 else str(count)
+        label = (_cut(base, room, joint) or _UNKNOWN) + suffix if room > 0 else str(count)
     return label
 
 
@@ -139,14 +141,25 @@ def _letters(character: str) -> str:
 
 
 def _cut(text: str, longest: int, joint: str) -> str:
-    """Return a text cut in its middle: long names often differ at the end."""
+    """Return a text cut in its middle, never in a number: long names often differ at the end."""
     if len(text) <= longest:
         return text
-    tail = (longest - len(joint)) // 3
-    head = longest - len(joint) - tail
-    if tail < 1:
+    room = longest - len(joint)
+    kept = room // 3
+    if kept < 1:
         return _bare(text[:longest], joint)
-    return _bare(text[:head], joint) + joint + _bare(text[-tail:], joint)
+    tail = text[-kept:]
+    if _in_number(text, len(text) - kept):
+        tail = tail.lstrip(_DIGITS)
+    head = text[: room - len(tail)]
+    if _in_number(text, len(head)):
+        head = head.rstrip(_DIGITS)
+    return joint.join(part for part in (_bare(head, joint), _bare(tail, joint)) if part)
+
+
+def _in_number(text: str, place: int) -> bool:
+    """Whether a cut before a place of a text would go through a number."""
+    return text[place - 1] in _DIGITS and text[place] in _DIGITS
 
 
 def _bare(text: str, joint: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ RUNS = ("=", "+", "-", "@", "\t", "\r")
 def number(value: float) -> str:
     """Return a number as people write it, to ten digits; an empty cell for NaN."""
     return "" if np.isnan(value) else f"{value:.10g}"
+
+
+def volume_text(ticks: int, increment_ul: float, per_ul: int = 1) -> str:
+    """Return the exact volume of whole ticks: in µL, or in nL with 1000 `per_ul`; no exponent."""
+    text = f"{Decimal(str(increment_ul)) * int(ticks) * per_ul:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def cell(value: Any) -> str:

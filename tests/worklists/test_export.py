@@ -5,7 +5,7 @@ import pytest
 
 from labloop.errors import RefusedError
 from labloop.plate.dispensing import plan as plan_dispenses
-from labloop.worklists import round_files
+from labloop.worklists import WORKLISTS, round_files
 
 MAPS = ["r1-plate-map.csv", "r1-plate-grid.csv", "r1-plate-map.toml", "r1-deck-list.csv"]
 
@@ -25,7 +25,7 @@ def test_kinds_that_cannot_be_written_are_refused(plan, kind, hint):
     with pytest.raises(RefusedError) as refusal:
         round_files(kind, plan, stem="r1")
     assert str(refusal.value) == (
-        f'Export to "{kind}" is not available yet; available: biomek, manual{hint}.'
+        f'Export to "{kind}" is not available yet; available: {", ".join(WORKLISTS)}{hint}.'
     )
 
 

@@ -11,6 +11,7 @@ NAMES = st.lists(
     st.one_of(
         st.text(max_size=12),
         st.text("aAbB -,;=1é葡", max_size=40),
+        st.text("12.", max_size=40),
         st.sampled_from(["N", "N-2", "a", "A", "a-2", "x" * 40, "x" * 39 + "y", "ß", "SS"]),
     ),
     max_size=20,
@@ -106,6 +107,15 @@ def test_long_names_that_differ_in_the_last_letter():
     ]
 
 
+def test_no_number_is_cut():
+    titles = ["trace metals of the first supplier 66.667 mM", "9" * 40, "8" * 40]
+    assert list(labels(titles, 24, allowed=plain).values()) == [
+        "trace metals of the-mM",
+        "N",
+        "N-2",
+    ]
+
+
 def test_numbers_where_a_label_is_taken():
     names = ["葡萄糖", "谷氨酸", "N-3", "甘氨酸", "Glucose", "glucose"]
     assert list(labels(names, 32, allowed=plain).values()) == [
@@ -134,5 +144,6 @@ def test_the_legend_has_the_names_that_changed():
 def test_stock_titles():
     assert stock_title("glucose", 1000.0, "mM") == "glucose 1000 mM"
     assert stock_title("supplement", 0.5, "") == "supplement 0.5"
+    assert stock_title("salt", 2e6 / 3, "nM") == "salt 666667 nM"
     assert stock_title("water", math.nan, "") == "water"
     assert stock_title("water", None, "mM") == "water"

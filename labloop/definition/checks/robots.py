@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labloop.definition.checks.csv import csv_problems
 from labloop.definition.models import Robot
 
 
@@ -30,3 +31,4 @@ def robot_problems(robot: Robot) -> Iterator[str]:
             f"[robot], dead_volume_ul: must be below source_well_volume_ul "
             f"{robot.source_well_volume_ul:g} (got {robot.dead_volume_ul:g})"
         )
+    yield from csv_problems(robot)
