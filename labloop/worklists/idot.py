@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 from labloop.errors import RefusedError
@@ -40,6 +41,15 @@ _SETTINGS = (
     "",
 )
 _COLUMNS = ("Source Well", "Target Well", "Volume [uL]", "Liquid Name", "", "", "", "")
+_FIELDS = (
+    "source_plate",
+    "plate",
+    "source_well",
+    "well",
+    "ticks",
+    "stock",
+    "stock_concentration",
+)
 _SOURCE_TYPES = {96: "S.100 Plate"}
 _TARGET_TYPES = {96: "MWP 96", 384: "MWP 384", 1536: "MWP 1536"}
 
@@ -57,30 +67,43 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     """
     _check_volumes(plan)
     _check_shed(plan)
-    robot, increment = plan.robot, Decimal(str(plan.robot.increment_ul))
     names = labels(list(plan.dispenses["stock"].unique()), _LONGEST, allowed=_carries)
-    target_type = _plate_type(robot.plate_labware, plan.plate.wells, _TARGET_TYPES, "plate_labware")
+    increment = Decimal(str(plan.robot.increment_ul))
+    numbers = plan.dispenses["source_plate"].unique()
+    source_wells = {number: plan.robot.source_plate(number).wells for number in numbers}
+    blocks = defaultdict(list)
+    for number, plate, source_well, well, ticks, stock, concentration in plan.dispenses[
+        list(_FIELDS)
+    ].itertuples(index=False, name=None):
+        unit = canonical(plan.units[stock]) if stock in plan.units else ""
+        dispense = (
+            _well(source_well, source_wells[number]),
+            _well(well, plan.plate.wells),
+            f"{(increment * ticks).normalize():f}",
+            stock_title(names[stock], concentration, unit),
+        )
+        blocks[number, plate].append((*dispense, "", "", "", ""))
     written = io.StringIO(newline="")
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(_PROTOCOL)
-    for (number, plate), block in plan.dispenses.groupby(["source_plate", "plate"], sort=True):
-        source = robot.source_plate(number)
-        source_type = _plate_type(source.labware, source.wells, _SOURCE_TYPES, "source_labware")
-        holds = _litres(source.well_volume_ul)
-        plates = (f"Source Plate {number}", "", holds, target_type, f"Target Plate {plate}", "")
-        writer.writerow((source_type, *plates, "Waste Tube"))
-        writer.writerow(_SETTINGS)
-        writer.writerow(_COLUMNS)
-        columns = ["source_well", "well", "ticks", "stock", "stock_concentration"]
-        for source_well, well, ticks, stock, concentration in block[columns].itertuples(
-            index=False, name=None
-        ):
-            unit = canonical(plan.units[stock]) if stock in plan.units else ""
-            liquid = stock_title(names[stock], concentration, unit)
-            volume = f"{(increment * ticks).normalize():f}"
-            from_, to = _well(source_well, source.wells), _well(well, plan.plate.wells)
-            writer.writerow((from_, to, volume, liquid, "", "", "", ""))
+    for (number, plate), lines in sorted(blocks.items()):
+        writer.writerows((_plates(plan, number, plate), _SETTINGS, _COLUMNS, *lines))
     return {"idot.csv": written.getvalue().encode("ascii"), **legend(names)}
+
+
+def _plates(plan: RoundPlan, number: int, plate: int) -> tuple[str, ...]:
+    """Return the row that names a block's source plate and target plate."""
+    source, robot = plan.robot.source_plate(number), plan.robot
+    return (
+        _plate_type(source.labware, source.wells, _SOURCE_TYPES, "source_labware"),
+        f"Source Plate {number}",
+        "",
+        _litres(source.well_volume_ul),
+        _plate_type(robot.plate_labware, plan.plate.wells, _TARGET_TYPES, "plate_labware"),
+        f"Target Plate {plate}",
+        "",
+        "Waste Tube",
+    )
 
 
 def _check_volumes(plan: RoundPlan) -> None:
@@ -97,17 +120,18 @@ def _check_volumes(plan: RoundPlan) -> None:
 
 def _check_shed(plan: RoundPlan) -> None:
     """Refuse source wells that would run dry by what is shed of them before each block."""
-    blocks = plan.dispenses.groupby(["source_plate", "source_well"], sort=False)["plate"].nunique()
-    for number, drawn in blocks.groupby("source_plate"):
-        shed = _SHED * int(drawn.max())
-        dead = plan.robot.source_plate(int(str(number))).dead_volume_ul
+    drawn = plan.dispenses[["source_plate", "source_well", "plate"]].drop_duplicates()
+    blocks = Counter(zip(drawn["source_plate"], drawn["source_well"], strict=True))
+    for number in drawn["source_plate"].unique():
+        most = max(count for (plate, _), count in blocks.items() if plate == number)
+        dead, shed = plan.robot.source_plate(number).dead_volume_ul, _SHED * most
         if shed > Decimal(str(dead)):
-            wells = name_wells(drawn[drawn == drawn.max()].index.get_level_values("source_well"))
+            wells = [well for (plate, well), n in blocks.items() if (plate, n) == (number, most)]
             raise RefusedError(
-                f"The I.DOT sheds {shed:f} µL of source plate {number}'s {wells} into the waste, "
-                f"0.3 µL before each plate, which is more than their dead volume of {dead:g} µL; "
-                f"set dead_volume_ul under [robot] to {shed:f} or more before the next round is "
-                "proposed."
+                f"The I.DOT sheds {shed:f} µL of source plate {number}'s {name_wells(wells)} into "
+                f"the waste, 0.3 µL before each plate, which is more than their dead volume of "
+                f"{dead:g} µL; set dead_volume_ul under [robot] to {shed:f} or more before the "
+                "next round is proposed."
             )
 
 

@@ -78,7 +78,7 @@ def _files(robot: str, plan: RoundPlan, *, trough_rows: int) -> dict[str, bytes]
 def _records(plan: RoundPlan, names: Mapping[str, str], trough_rows: int) -> Iterator[str]:
     """Yield the worklist's lines."""
     volumes, classes = _volumes(plan), _liquid_classes(plan)
-    rack_types = {label: rack_type for label, _, rack_type, _ in _racks(plan)}
+    racks = {label: (rack_type, wells) for label, _, rack_type, wells in _racks(plan)}
     one_tip = plan.robot.tips == "stock"
     tip_mask = _FIRST_TIP if one_tip else ""
     dispenses = plan.dispenses[list(_COLUMNS)].itertuples(index=False, name=None)
@@ -91,14 +91,13 @@ def _records(plan: RoundPlan, names: Mapping[str, str], trough_rows: int) -> Ite
         yield f"C;{stock_title(names[stock], concentration, unit)}"
         for n, (_, _, source_plate, source_well, plate, well, ticks) in enumerate(rows):
             source, target = f"Source{source_plate}", f"Plate{plate}"
-            wells = plan.robot.source_plate(source_plate).wells
+            (source_type, source_wells), (target_type, wells) = racks[source], racks[target]
             # Tips side by side reach a trough's rows side by side, the first tip its first row.
             trough_row = 0 if one_tip else n % trough_rows
-            drawn = _position(source_well, wells, trough_rows, trough_row)
-            filled = _position(well, plan.plate.wells)
+            drawn = _position(source_well, source_wells, trough_rows, trough_row)
             how = f"{volumes[ticks]};{classes[stock]};;{tip_mask};"
-            yield f"A;{source};;{rack_types[source]};{drawn};;{how}"
-            yield f"D;{target};;{rack_types[target]};{filled};;{how}"
+            yield f"A;{source};;{source_type};{drawn};;{how}"
+            yield f"D;{target};;{target_type};{_position(well, wells)};;{how}"
             if not one_tip:
                 yield "W;"
         if one_tip:
