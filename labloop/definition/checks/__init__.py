@@ -17,6 +17,7 @@ from labloop.definition.checks.plates import plate_problems, volume_problems
 from labloop.definition.checks.proposals import proposal_problems
 from labloop.definition.checks.responses import objective_problems, response_problems
 from labloop.definition.checks.robots import robot_problems
+from labloop.definition.checks.sources import pipette_problems, source_problems
 from labloop.definition.models import Component, Response
 
 
@@ -47,9 +48,10 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
     if plate is not None:
         found += plate_problems(plate, formulas, components)
     if robot is not None:
-        found += robot_problems(robot)
+        found += [*robot_problems(robot), *pipette_problems(robot)]
     if plate is not None and robot is not None:
         found += volume_problems(plate, robot)
+        found += source_problems(robot, plate, components, invalid)
     if "proposal" in sections:
         found += proposal_problems(sections["proposal"], responses, components, invalid)
     return found
