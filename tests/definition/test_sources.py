@@ -115,7 +115,7 @@ def test_stocks_of_a_component_that_has_problems_itself_are_not_called_unknown()
         ({"kind": "ot2", "pipettes": ["p20_single_gen2", "p1000_single_gen2"]}, []),
         (
             {"kind": "ot2", "pipettes": ["p20_single_gen3", "flex_1channel_50"]},
-            ['p20_single\'); did you mean "p20_single_gen2"?', "flex_1channel_50')"],
+            ['p20_single_gen3\'); did you mean "p20_single_gen2"?', "flex_1channel_50')"],
         ),
         ({"kind": "flex", "pipettes": ["flex_1channel_50"] * 2}, ["(got flex_1channel_50, flex_"]),
         ({"kind": "echo525", "pipettes": ["p20_single_gen2"]}, ['(kind is "echo525"); remove it']),
