@@ -79,6 +79,54 @@ ROBOTS: Mapping[str, RobotLimits] = MappingProxyType(
     }
 )  # fmt: skip
 
+
+@dataclass(frozen=True)
+class SourceType:
+    """A type of source plate in an Echo's labware list, volumes in µL.
+
+    `well_volume_ul` is the most that a well may hold, `dead_volume_ul` the least of which the Echo
+    still dispenses, `drop_ul` the drop that every volume is a multiple of. `most_from_well_ul` is
+    the list's MaxVolTotal; `worklists.echo` says what is known of it. Field names but the last are
+    the keys of `[[robot.source_plate]]`.
+    """
+
+    wells: int
+    dead_volume_ul: float
+    well_volume_ul: float
+    most_from_well_ul: float
+    drop_ul: float
+
+
+_PLUS = SourceType(384, 20.0, 65.0, 10.0, 0.025)
+_PP = SourceType(384, 15.0, 65.0, 10.0, 0.0025)
+
+SOURCE_TYPES: Mapping[str, SourceType] = MappingProxyType(
+    {
+        "384PP_AQ_BP": SourceType(384, 20.0, 65.0, 10.0, 0.025),
+        "384PP_AQ_SP": SourceType(384, 20.0, 65.0, 10.0, 0.025),
+        "384PP_Plus_AQ_GP": SourceType(384, 17.0, 65.0, 10.0, 0.025),
+        "384PP_Plus_AQ_BP": _PLUS,
+        "384PP_Plus_AQ_SP": _PLUS,
+        "384PP_Plus_AQ_GPSA": _PLUS,
+        "384PP_Plus_AQ_GPSB": _PLUS,
+        "384LDV_Plus_AQ_GP": SourceType(384, 3.75, 15.0, 5.0, 0.025),
+        "6RES_AQ_BP2": SourceType(6, 100.0, 5978.0, 3000.0, 0.025),
+        "6RES_AQ_GPSA2": SourceType(6, 100.0, 5978.0, 3000.0, 0.025),
+        "6RES_AQ_GPSB2": SourceType(6, 100.0, 5978.0, 3000.0, 0.025),
+        "384PP StdV": SourceType(384, 20.0, 50.0, 10.0, 0.0025),
+        "384PP_AQ_CP": SourceType(384, 20.0, 50.0, 10.0, 0.0025),
+        "384PP_AQ_BP2": _PP,
+        "384PP_AQ_SP2": _PP,
+        "384PP_AQ_GP2": _PP,
+        "384PP_DMSO2": _PP,
+        "LDV 384": SourceType(384, 2.5, 12.0, 5.0, 0.0025),
+        "384LDV_DMSO": SourceType(384, 2.5, 12.0, 5.0, 0.0025),
+        "384LDV_AQ_B2": SourceType(384, 3.0, 12.0, 5.0, 0.0025),
+    }
+)
+"""Source plates by the name that an Echo's picklist gives them: drops of 25 nL are the Echo 525's,
+of 2.5 nL those of the 550 and 55x."""
+
 PIPETTES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "p10_single": (1.0, 10.0),

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from labloop.robots import PIPETTES, ROBOTS, TOOLS
+from labloop.robots import PIPETTES, ROBOTS, SOURCE_TYPES, TOOLS
 
 
 def _plain(value: Any) -> Any:
@@ -132,7 +132,7 @@ class Robot(_Section):
         if pipettes:
             usual["min_dispense_ul"] = min(least for least, _ in pipettes)
             usual["max_dispense_ul"] = max(most for _, most in pipettes)
-        filled = usual | values
+        filled = usual | _as_source_plates(_of_type(values.get("source_labware"))) | values
         key = "source_plates" if "source_plates" in values else "source_plate"
         if key not in values:
             return filled | {key: [] if bulk is None else [bulk | {"holds": (DILUENT,)}]}
@@ -157,10 +157,30 @@ class Robot(_Section):
         return listed[number - 1] if number <= len(listed) else self.usual_source_plate
 
 
+def _of_type(labware: Any) -> dict[str, Any]:
+    """Return the keys of a source plate whose labware alone says what it is; none of any other."""
+    if not isinstance(labware, str) or labware not in SOURCE_TYPES:
+        return {}
+    keys = asdict(SOURCE_TYPES[labware])
+    del keys["drop_ul"]
+    return keys
+
+
+def _as_source_plates(plate: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a source plate as those of the robot's usual source plates."""
+    usual = {"wells": "source_wells", "well_volume_ul": "source_well_volume_ul"}
+    return {usual.get(key, key): value for key, value in plate.items()}
+
+
 def _like_usual(plate: Any, robot: dict[str, Any]) -> Any:
-    """Give a source plate that does not say how many wells it has the robot's usual ones."""
-    if not isinstance(plate, dict) or "wells" in plate:
+    """Give a source plate what its labware says, or else, where it does not say how many wells it
+    has, the robot's usual ones."""
+    if not isinstance(plate, dict):
         return plate
+    own = _of_type(plate.get("labware"))
+    another = bool(own) and plate["labware"] != robot["source_labware"]
+    if another or "wells" in plate:
+        return own | plate
     usual = {
         "wells": robot["source_wells"],
         "well_volume_ul": robot["source_well_volume_ul"],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from labloop.errors import RefusedError, did_you_mean
-from labloop.worklists import columns, deck, idot, manual, plate_map, tecan
+from labloop.worklists import columns, deck, echo, idot, mantis, manual, plate_map, tecan
 from labloop.worklists.checks import check
 from labloop.worklists.round_plan import RoundPlan
 
@@ -15,8 +15,11 @@ WORKLISTS: Mapping[str, Callable[[RoundPlan], dict[str, bytes]]] = MappingProxyT
         "biomek": columns.worklist,
         "hamilton": columns.worklist,
         "epmotion": columns.worklist,
+        "echo525": echo.worklist,
+        "echo550": echo.worklist,
         "evo": tecan.evo,
         "fluent": tecan.fluent,
+        "mantis": mantis.worklist,
         "idot": idot.worklist,
         "manual": manual.worklist,
     }

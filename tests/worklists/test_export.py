@@ -19,7 +19,7 @@ def test_every_kind_has_its_maps_deck_list_and_worklist(plan):
 
 
 @pytest.mark.parametrize(
-    ("kind", "hint"), [("echo525", ""), ("biomec", '; did you mean "biomek"?')]
+    ("kind", "hint"), [("tempest", ""), ("biomec", '; did you mean "biomek"?')]
 )
 def test_kinds_that_cannot_be_written_are_refused(plan, kind, hint):
     with pytest.raises(RefusedError) as refusal:
@@ -35,7 +35,7 @@ def test_a_round_planned_for_another_robot_is_refused(plan):
         round_files("biomek", echo, stem="r1")
     assert str(refusal.value) == (
         'The round was planned for the robot "echo525", not for "biomek", whose volumes differ; '
-        'export to "manual", or set kind = "biomek" under [robot] before the next round is '
+        'export to "echo525" or "manual", or set kind = "biomek" under [robot] before the next round is '
         "proposed."
     )
     assert "r1-bench-list.csv" in round_files("manual", echo, stem="r1")

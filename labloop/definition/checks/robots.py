@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labloop.definition.checks.csv import csv_problems
+from labloop.definition.checks.echo import echo_problems
+from labloop.definition.checks.mantis import mantis_problems
 from labloop.definition.models import Robot
 
 
@@ -31,4 +33,6 @@ def robot_problems(robot: Robot) -> Iterator[str]:
             f"[robot], dead_volume_ul: must be below source_well_volume_ul "
             f"{robot.source_well_volume_ul:g} (got {robot.dead_volume_ul:g})"
         )
+    yield from echo_problems(robot)
+    yield from mantis_problems(robot)
     yield from csv_problems(robot)
