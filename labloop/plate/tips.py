@@ -34,6 +34,7 @@ _USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "flex": ("flex_1channel_50", "flex_1channel_1000"),
     }
 )
+_PREFIX = MappingProxyType({"ot2": "p", "flex": "flex_"})
 _WITHOUT_TIPS = ("echo525", "echo550", "mantis", "idot")
 _MOUNTS = 2
 _TIP_OF_ANY = "tip"
@@ -54,9 +55,20 @@ def tips_needed(dispenses: pd.DataFrame, robot: Robot) -> dict[str, int]:
     made = with_pipettes(dispenses, robot)
     needed = dict.fromkeys(pipettes_of(robot), 0)
     for plates in sittings(made, robot):
-        for pipette, of_pipette in made[made["plate"].isin(plates)].groupby("pipette"):
-            needed[str(pipette)] += _count(of_pipette, robot)
+        for pipette, tips in tips_by_pipette(made[made["plate"].isin(plates)], robot).items():
+            needed[pipette] += tips
     return {pipette: tips for pipette, tips in needed.items() if tips}
+
+
+def tips_by_pipette(made: pd.DataFrame, robot: Robot) -> dict[str, int]:
+    """Return how many tips each pipette takes in one sitting.
+
+    `made` has the rows of `with_pipettes` for the sitting's plates.
+    """
+    by_pipette = {str(name): rows for name, rows in made.groupby("pipette")}
+    return {
+        name: _count(by_pipette[name], robot) for name in pipettes_of(robot) if name in by_pipette
+    }
 
 
 def racks_of(tips: int) -> int:
@@ -71,7 +83,7 @@ def pipettes_of(robot: Robot) -> tuple[str, ...]:
     two or two alike.
     """
     names = robot.pipettes or _USUAL[robot.kind]
-    of_kind = [name for name in PIPETTES if name.startswith("flex_") == (robot.kind == "flex")]
+    of_kind = [name for name in PIPETTES if name.startswith(_PREFIX[robot.kind])]
     for name in names:
         if name not in of_kind:
             raise RefusedError(

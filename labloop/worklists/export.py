@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from labloop.errors import RefusedError, did_you_mean
-from labloop.worklists import columns, deck, echo, idot, mantis, manual, plate_map, tecan
+from labloop.worklists import (
+    columns,
+    deck,
+    echo,
+    idot,
+    mantis,
+    manual,
+    opentrons,
+    plate_map,
+    tecan,
+)
 from labloop.worklists.checks import check
 from labloop.worklists.round_plan import RoundPlan
 
@@ -17,6 +27,8 @@ WORKLISTS: Mapping[str, Callable[[RoundPlan], dict[str, bytes]]] = MappingProxyT
         "epmotion": columns.worklist,
         "echo525": echo.worklist,
         "echo550": echo.worklist,
+        "ot2": opentrons.worklist,
+        "flex": opentrons.worklist,
         "evo": tecan.evo,
         "fluent": tecan.fluent,
         "mantis": mantis.worklist,
