@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMPONENTS = ["unit", "levels", "lowest", "highest", "reach", "fine_from", "worst_error"]
 _DECK = ["stock", "stock_concentration", "source_plates", "source_wells"]
 _RACK = 96
+_MOST_WARNINGS = 8
 
 
 def as_values(checked: Checked) -> dict[str, Any]:
@@ -51,7 +52,9 @@ def prose(checked: Checked) -> str:
     lines = [
         "The definition is sound." if not checked.warnings else "The definition is sound, but:"
     ]
-    lines += [f"  - {each}" for each in checked.warnings]
+    lines += [f"  - {each}" for each in checked.warnings[:_MOST_WARNINGS]]
+    if len(checked.warnings) > _MOST_WARNINGS:
+        lines.append(f"  - … and {len(checked.warnings) - _MOST_WARNINGS} more like these: --json.")
     lines.append(_round(checked))
     lines += checked.notes
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from labloop.plate.deck_load import DeckLoad, deck_load, source_plates
 from labloop.plate.planning import Planned, planned
 from labloop.plate.tips import racks_of, sittings, tips_needed, with_pipettes
 from labloop.space import FormulaSpace
-from labloop.space.extra_stocks import ExtraStocks, extra_stocks, stronger_stock
+from labloop.space.extra_stocks import ENOUGH, ExtraStocks, extra_stocks, stronger_stock
 from labloop.space.levels import LevelNumbers
 from labloop.space.reach import Reach, reach
 from labloop.space.volume_use import VolumeUse, volume_use
@@ -44,8 +44,8 @@ class Checked:
             level) and `usual_ul` (volume in a random formula, on average). Shares are shares of the
             component's scale, so of the logarithm where that is log.
         extra_stocks: Frame of the stocks that would bring the reach of a component to 95 %, or as
-            high as any would: `component`, `unit`, `reach`, `stock`, `with_stock` (the reach
-            then), `second_stock`, `with_both` (NaN where one suffices).
+            high as any that fit the well: `component`, `unit`, `reach`, `stock`, `with_stock` (the
+            reach then), `second_stock`, `with_both` (NaN where one suffices).
         stronger_stocks: Frame of stocks that dissolve, take less of the well and are not there:
             `component`, `unit`, `stock`; empty where most formulas fit the well.
         deck: Frame of the stocks that the round takes: `stock`, `stock_concentration`,
@@ -181,15 +181,25 @@ def _components(space: FormulaSpace, reaches: list[Reach], use: VolumeUse) -> pd
 
 
 def _extra(space: FormulaSpace, levels: LevelNumbers) -> dict[str, ExtraStocks]:
-    """Return by component the stocks that would help, given what formulas leave of the well."""
+    """Return by component the stocks that would help, given what formulas leave of the well.
+
+    Half of what they leave on average is shared out among the components that want stocks: with
+    all of it, every other formula would not fit.
+    """
     ticks = np.array([t.ticks[levels[:, j]].mean() for j, t in enumerate(space.tables)])
+    left = space.volumes.capacity - ticks.sum()
+    wanting = [
+        j
+        for j, table in enumerate(space.tables)
+        if table.component.stocks and reach(table, space.volumes).share < ENOUGH
+    ]
     extra = {}
-    for table, own in zip(space.tables, ticks, strict=True):
-        if table.component.choices is None and table.component.stocks:
-            most = int(space.volumes.capacity - (ticks.sum() - own))
-            found = extra_stocks(table.component, space.volumes, most)
-            if found.stocks:
-                extra[table.component.name] = found
+    for j in wanting:
+        found = extra_stocks(
+            space.tables[j], space.volumes, most=left + ticks[j], spare=left / 2 / len(wanting)
+        )
+        if found.stocks:
+            extra[space.names[j]] = found
     return extra
 
 

@@ -48,7 +48,8 @@ def _positions(found: Findings) -> Iterator[Weighed]:
     load, robot = found.load, found.definition.robot
     if load.positions is None or load.needed <= load.positions or found.sittings > 1:
         return
-    if robot.tips == "dispense" and load.tip_racks > 1:
+    with_one_rack = load.needed - load.tip_racks + 1
+    if robot.tips == "dispense" and with_one_rack <= load.positions:
         remedy = 'set tips = "stock" under [robot]'
     else:
         remedy = "use source plates with more or larger wells, or fewer plates a round"

@@ -12,11 +12,10 @@ from labloop.campaign.findings import Findings, Weighed
 from labloop.definition import Component, Definition, Robot
 from labloop.robots import ROBOTS
 from labloop.space import LevelTable
-from labloop.space.extra_stocks import ExtraStocks, extra_stocks
-from labloop.space.levels import Volumes
+from labloop.space.extra_stocks import ENOUGH, ExtraStocks, extra_stocks
+from labloop.space.levels import Volumes, level_table
 from labloop.space.reach import Reach
 
-_GOOD = 0.95
 _MISSING_BELOW = 0.05
 _MISSING_ABOVE = 0.01
 _COARSE = 0.02
@@ -57,7 +56,7 @@ def reach_notes(found: Findings) -> Iterator[str]:
 def _faults(table: LevelTable, reached: Reach) -> Iterator[Weighed]:
     """Yield what of a component's range or levels is out of reach, with its share of them."""
     component = table.component
-    if reached.share >= _GOOD:
+    if reached.share >= ENOUGH:
         return
     missing, unit = 1 - reached.share, component.unit
     if component.fixed is not None:
@@ -97,16 +96,14 @@ def _remedy(component: Component, extra: ExtraStocks | None, definition: Definit
     """Return which stocks help, or what does where none can."""
     if extra is None:
         return _without_stocks(component, definition)
-    first = f"add a stock of {extra.stocks[0]:g} {component.unit}"
-    gained = (
-        f"{extra.reach[1]:.0%} of the range are within 2 % then, instead of {extra.reach[0]:.0%}"
+    unit, (before, with_first, *with_both) = component.unit, extra.reach
+    first = (
+        f"add a stock of {extra.stocks[0]:g} {unit} ({with_first:.0%} of its range within 2 %, "
+        f"instead of {before:.0%})"
     )
-    if len(extra.stocks) == 1:
-        return f"{first}: {gained}"
-    return (
-        f"{first}: {gained}; with another of {extra.stocks[1]:g} {component.unit} "
-        f"{extra.reach[2]:.0%}"
-    )
+    if not with_both:
+        return first
+    return f"{first} and another of {extra.stocks[1]:g} {unit} ({with_both[0]:.0%})"
 
 
 def _without_stocks(component: Component, definition: Definition) -> str:
@@ -118,12 +115,12 @@ def _without_stocks(component: Component, definition: Definition) -> str:
     )
     if plate.well_capacity_ul is None or wells.well_volume_ul <= plate.well_capacity_ul:
         share = _best(component, Volumes.of(wells, robot))
-        if share >= _GOOD:
+        if share >= ENOUGH:
             ways.append(f"wells of {wells.well_volume_ul:g} µL would ({share:.0%})")
     for kind, limits in sorted(ROBOTS.items(), key=lambda each: -each[1].min_dispense_ul):
         if limits.min_dispense_ul < robot.min_dispense_ul:
             share = _best(component, Volumes.of(plate, Robot(kind=kind)))
-            if share >= _GOOD:
+            if share >= ENOUGH:
                 ways.append(f'a robot like "{kind}" would ({share:.0%})')
                 break
     what = "no stock that fits the well and dissolves brings the reach up"
@@ -132,7 +129,8 @@ def _without_stocks(component: Component, definition: Definition) -> str:
 
 def _best(component: Component, volumes: Volumes) -> float:
     """Return the reach of a component with the best stocks more."""
-    return extra_stocks(component, volumes, volumes.capacity // 2).reach[-1]
+    half = volumes.capacity / 2
+    return extra_stocks(level_table(component, volumes), volumes, most=half, spare=half).reach[-1]
 
 
 def _some(names: list[str], most: int = 3) -> str:

@@ -11,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from labloop.definition import Component
-from labloop.space.levels import ROUNDING_ERROR, Floats, Volumes
-from labloop.space.reach import wanted
+from labloop.space.levels import ROUNDING_ERROR, Floats, LevelTable, Volumes
+from labloop.space.reach import is_made, wanted
 
 _Bools = npt.NDArray[np.bool_]
 
 _FIGURES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _DILUTIONS = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _STRONGER = 100.0  # times the strongest stock, where even that misses the top of the range
-_ENOUGH = 0.95
+ENOUGH = 0.95
+"""Share of a component's scale that is enough to reach."""
+
 _WORTH = 0.02
 _AS_GOOD = 0.005
 _APART = 2.0
@@ -31,8 +33,7 @@ class ExtraStocks:
     """Stocks that a component lacks.
 
     Attributes:
-        stocks: None, one or two concentrations in the component's unit, first the one that helps
-            most alone.
+        stocks: None, one or two concentrations in the component's unit, the stronger first.
         reach: Share of the component's scale that is made within 2 % without them, with the first,
             with both.
     """
@@ -41,7 +42,7 @@ class ExtraStocks:
     reach: tuple[float, ...]
 
 
-def extra_stocks(component: Component, volumes: Volumes, most: int) -> ExtraStocks:
+def extra_stocks(table: LevelTable, volumes: Volumes, *, most: float, spare: float) -> ExtraStocks:
     """Return the stocks that bring the reach of a component to 95 %, or as high as any do.
 
     Of the stocks that do, the nearest in strength to one that is there is taken, since a weaker
@@ -51,37 +52,61 @@ def extra_stocks(component: Component, volumes: Volumes, most: int) -> ExtraStoc
     unless the top of its range is out of reach.
 
     Args:
-        component: A component that has stocks.
+        table: The levels of a component that has stocks.
         volumes: What the well and the robot allow.
         most: Volume in ticks that an extra stock may take of a well.
+        spare: Volume in ticks that the extra stocks may take of a formula on average.
     """
+    component = table.component
     values = wanted(component, volumes)
-    if not len(values):
-        return ExtraStocks((), (1.0,))
-    known = np.asarray(component.stocks, dtype=float)
-    there: _Bools = np.any(_made(component, values, known, volumes), axis=1)
-    before = float(there.mean())
-    top_missing = not there[-1] and values[-1] > known.max() * volumes.capacity / _ticks_of(volumes)
-    candidates = _candidates(component, values, volumes, most, top_missing)
-    if before >= _ENOUGH or not len(candidates):
+    there = is_made(table, values)
+    before = float(there.mean()) if len(values) else 1.0
+    if before >= ENOUGH:
         return ExtraStocks((), (before,))
-    limited = replace(volumes, capacity=min(most, volumes.capacity))
-    gained = _made(component, values, candidates, limited) & ~there[:, None]
-    far = np.abs(np.log10(known / candidates[:, None])).min(axis=1)
-    alone = gained.mean(axis=0)
-    first = _nearest(alone, _ENOUGH - before, far)
-    if alone[first] < _WORTH:
+    candidates = _candidates(component, values, volumes, most, not there[-1])
+    if not len(candidates):
         return ExtraStocks((), (before,))
-    counts = gained.astype(np.float64)
-    both = alone[:, None] + alone[None, :] - counts.T @ counts / len(values)
-    pair = _nearest(both.ravel(), _ENOUGH - before, np.maximum.outer(far, far).ravel())
+    limited = replace(volumes, capacity=int(min(most, volumes.capacity)))
+    made, ticks = _made(component, values, candidates, limited)
+    gained = (made & ~there[:, None]).astype(np.float64)
+    alone, both = _gains(gained, gained * ticks, spare)
+    far = np.abs(np.log10(np.asarray(component.stocks) / candidates[:, None])).min(axis=1)
+    first = _nearest(alone, ENOUGH - before, far)
+    pair = _nearest(both.ravel(), ENOUGH - before, np.maximum.outer(far, far).ravel())
     one, two = divmod(pair, len(candidates))
-    if before + alone[first] >= _ENOUGH or both[one, two] - alone[first] < _WORTH:
-        return ExtraStocks((float(candidates[first]),), (before, float(before + alone[first])))
-    one, two = (one, two) if alone[one] >= alone[two] else (two, one)
+    if before + alone[first] >= ENOUGH or both[one, two] < max(alone[first], 0.0) + _WORTH:
+        chosen = [first] if alone[first] >= _WORTH else []
+        shares = [before + alone[number] for number in chosen]
+    else:
+        chosen = [max(one, two), min(one, two)]
+        shares = [before + gained[:, chosen[0]].mean(), before + both[one, two]]
     return ExtraStocks(
-        (float(candidates[one]), float(candidates[two])),
-        (before, float(before + alone[one]), float(before + both[one, two])),
+        tuple(float(candidates[number]) for number in chosen),
+        (before, *(float(share) for share in shares)),
+    )
+
+
+def _gains(gained: Floats, ticks: Floats, spare: float) -> tuple[Floats, Floats]:
+    """Return what each stock (n,) and each pair (n, n) adds, -inf where it takes too much.
+
+    What both of a pair make is made of the stronger, which comes later.
+
+    Args:
+        gained: (values, n) 1 where a stock makes what none makes that is there.
+        ticks: (values, n) what it takes for that, 0 elsewhere.
+        spare: What may be taken on average.
+    """
+    count = len(gained)
+    alone, taken = gained.mean(axis=0), ticks.mean(axis=0)
+    both = alone[:, None] + alone[None, :] - gained.T @ gained / count
+    of_weaker = ticks.T @ gained / count  # what the row's stock takes where the column's does too
+    taken_by_both = taken[:, None] + taken[None, :] - np.triu(of_weaker, 1)
+    taken_by_both = np.triu(taken_by_both, 1)
+    taken_by_both += taken_by_both.T
+    np.fill_diagonal(taken_by_both, taken)
+    return (
+        np.where(taken <= spare, alone, -np.inf),
+        np.where(taken_by_both <= spare, both, -np.inf),
     )
 
 
@@ -97,19 +122,22 @@ def stronger_stock(component: Component) -> float | None:
     return float(figures.max()) if len(figures) else None
 
 
-def _made(component: Component, values: Floats, stocks: Floats, volumes: Volumes) -> _Bools:
-    """Return (values, stocks) whether each stock alone makes each concentration within 2 %."""
+def _made(
+    component: Component, values: Floats, stocks: Floats, volumes: Volumes
+) -> tuple[_Bools, Floats]:
+    """Return (values, stocks) whether each stock alone makes each concentration within 2 %, and
+    the ticks that it takes."""
     per_tick = stocks * volumes.increment_ul / volumes.well_ul
     low, high = (0.0, np.inf) if component.fixed is not None else component.ends
     fewest, most = np.ceil(low / per_tick - _SLACK), np.floor(high / per_tick + _SLACK)
     ticks = np.clip(np.rint(values[:, None] / per_tick), fewest, most).astype(np.int64)
     error = np.abs(ticks * per_tick / values[:, None] - 1)
     fine = (error <= ROUNDING_ERROR + _SLACK) & (ticks > 0) & volumes.can_dispense(ticks)
-    return np.asarray(fine)
+    return np.asarray(fine), ticks.astype(np.float64)
 
 
 def _candidates(
-    component: Component, values: Floats, volumes: Volumes, most: int, top_missing: bool
+    component: Component, values: Floats, volumes: Volumes, most: float, top_missing: bool
 ) -> Floats:
     """Return concentrations to try.
 
@@ -117,7 +145,7 @@ def _candidates(
     other's, but none further down.
     """
     known = np.asarray(component.stocks, dtype=float)
-    weakest = values[0] * _ticks_of(volumes) / max(most, 1)
+    weakest = values[0] * volumes.well_ul / (max(most, 1) * volumes.increment_ul)
     strongest = known.max() * (_STRONGER if top_missing else 1.0)
     if component.solubility is not None:
         strongest = component.solubility
@@ -140,10 +168,7 @@ def _figures(low: float, high: float) -> Floats:
 
 def _nearest(gains: Floats, enough: float, far: Floats) -> int:
     """Return the number of the nearest that gains enough, or nearly as much as the best."""
+    if not np.isfinite(gains).any():
+        return 0
     least = min(enough, gains.max() - _AS_GOOD)
     return int(np.where(gains >= least, far, np.inf).argmin())
-
-
-def _ticks_of(volumes: Volumes) -> float:
-    """Return the whole well's volume in ticks, inoculum included."""
-    return volumes.well_ul / volumes.increment_ul

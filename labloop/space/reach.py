@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from labloop.definition import Component
 from labloop.space.levels import (
@@ -74,7 +75,7 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
     if not len(values):
         return Reach(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     made = table.concentration[table.nearest(values)]
-    good = np.abs(made / values - 1) <= ROUNDING_ERROR + _SLACK
+    good = is_made(table, values)
     error = np.abs(_places(component, made, values) - _places(component, values, values))
     positive = table.concentration[table.concentration > 0]
     lowest, highest = (positive[0], positive[-1]) if len(positive) else (np.inf, np.inf)
@@ -90,6 +91,12 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
         above=float((above & ~good).mean()),
         coarse=float(error[inside].max()) if inside.any() else 0.0,
     )
+
+
+def is_made(table: LevelTable, values: Floats) -> npt.NDArray[np.bool_]:
+    """Return whether a level lies within 2 % of each concentration above zero."""
+    made = table.concentration[table.nearest(values)]
+    return np.asarray(np.abs(made / values - 1) <= ROUNDING_ERROR + _SLACK)
 
 
 def _places(component: Component, concentrations: Floats, values: Floats) -> Floats:
