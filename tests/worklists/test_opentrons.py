@@ -382,8 +382,11 @@ def test_plates_that_do_not_stand_on_the_deck_together_have_protocols_of_their_o
     for robot in robots:
         assert robot.stands["1"] == "nest_12_reservoir_15ml"
         assert robot.stands["2"] == "nest_96_wellplate_2ml_deep"
-    left = [robot.filled["source plate 1", "A1"][1] for robot in robots]
+    left = [sum(fill for _, fill in robot.filled.values()) for robot in robots]
     assert left == sorted(set(left), reverse=True)
+    assert left[0] == pytest.approx(
+        deck_list(plan.dispenses, plan.robot)["fill_volume_ul"].sum(), abs=1e-6
+    )
     text = files["ot2-2-of-3.py"].decode("utf-8")
     assert (
         "# Protocol 2 of 3, for plates 7, 8, 9, 10, 11. All source\n"
