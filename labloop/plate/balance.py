@@ -23,7 +23,7 @@ _GRADIENT_WEIGHT = 1.0
 _LINE_WEIGHT = 0.25
 # More than any fair share is worth: that controls part comes first.
 _CROWDING_WEIGHT = 1000.0
-_SWEEPS = 300
+_SWEEPS = 200
 _IDLE_SWEEPS = 50
 
 
@@ -118,11 +118,12 @@ def _crowding(
 
     One well of each pair `at`, `to` holds a control.
     """
-    beside = np.append(is_control, False)[neighbours].sum(axis=1)
-    touching = (neighbours[at] == to[:, None]).any(axis=1)
     here = is_control[at]
     left, reached = np.where(here, at, to), np.where(here, to, at)
-    return np.asarray(beside[reached] - touching - beside[left], dtype=np.float64)
+    control = np.append(is_control, False)
+    before = control[neighbours[left]].sum(axis=1)
+    after = (control[neighbours[reached]] & (neighbours[reached] != left[:, None])).sum(axis=1)
+    return np.asarray(after - before, dtype=np.float64)
 
 
 def _neighbours(place: _Ints, wells: int) -> _Ints:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import tomli_w
 
 from labloop.wells import padded, position, row_name, shape, well_name
 from labloop.worklists.round_plan import RoundPlan
-from labloop.worklists.text import sheet
+from labloop.worklists.text import encoded, line, sheet
 
 _TIDY = (
     "plate",
@@ -31,19 +30,18 @@ def tidy(plan: RoundPlan) -> bytes:
 
     An empty well has one row without formula and component. `well0` is the padded name (A01).
     """
-    contents = {
-        formula: list(zip(rows["component"], rows["target"], rows["achieved"], strict=True))
-        for formula, rows in plan.recipes.groupby("formula", sort=False)
-    }
-    blank: list[tuple[Any, ...]] = [(None, None, None)]
-    rows: list[tuple[Any, ...]] = []
+    contents = _by_formula(plan, ["component", "target", "achieved"])
+    # A formula is written once, however many wells it has.
+    written = {formula: [line(row) for row in rows] for formula, rows in contents.items()}
+    blank = [line((None, None, None))]
+    lines = [line(_TIDY)]
     for plate, well, role, formula, replicate in _wells(plan):
         row, column = position(well, plan.plate.wells)
         filled = role != "empty"
-        start = (plate, well, padded(well), row_name(row), column + 1)
         label = (formula, replicate, role) if filled else (None, None, role)
-        rows += [(*start, *label, *each) for each in (contents[formula] if filled else blank)]
-    return sheet(_TIDY, rows)
+        start = line((plate, well, padded(well), row_name(row), column + 1, *label))[:-1]
+        lines += [f"{start},{each}" for each in (written[formula] if filled else blank)]
+    return encoded("".join(lines))
 
 
 def grid(plan: RoundPlan) -> bytes:
@@ -68,22 +66,30 @@ def wellmap_toml(plan: RoundPlan) -> bytes:
     Empty wells are left out, as wellmap has it. The file format is wellmap's (Kundert 2022).
     """
     recipes = {
-        formula: {
-            component: amount if isinstance(amount, str) else float(f"{amount:.10g}")
-            for component, amount in zip(rows["component"], rows["achieved"], strict=True)
-        }
-        for formula, rows in plan.recipes.groupby("formula", sort=False)
+        formula: tomli_w.dumps(
+            {
+                component: amount if isinstance(amount, str) else float(f"{amount:.10g}")
+                for component, amount in rows
+            }
+        )
+        for formula, rows in _by_formula(plan, ["component", "achieved"]).items()
     }
-    plates: dict[str, Any] = {}
+    wells = []
     for plate, well, role, formula, replicate in _wells(plan):
-        if role == "empty":
-            continue
-        label = {"role": role, "formula": formula, "replicate": int(replicate)}
-        of_plate = plates.setdefault(str(plate), {"well": {}})
-        of_plate["well"][well] = label | recipes[formula]
-    written = io.BytesIO()
-    tomli_w.dump({"plate": plates}, written)
-    return written.getvalue()
+        if role != "empty":
+            label = {"role": role, "formula": formula, "replicate": int(replicate)}
+            table = f"[plate.{plate}.well.{well}]\n"
+            wells.append(table + tomli_w.dumps(label) + recipes[formula])
+    return "\n".join(wells).encode("utf-8")
+
+
+def _by_formula(plan: RoundPlan, columns: list[str]) -> dict[Any, list[tuple[Any, ...]]]:
+    """Return formula → its rows of the recipes, of these columns."""
+    found: dict[Any, list[tuple[Any, ...]]] = {}
+    rows = plan.recipes[["formula", *columns]].itertuples(index=False, name=None)
+    for formula, *row in rows:
+        found.setdefault(formula, []).append(tuple(row))
+    return found
 
 
 def _wells(plan: RoundPlan) -> list[tuple[Any, ...]]:

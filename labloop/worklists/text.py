@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,7 +19,7 @@ RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 def number(value: float) -> str:
     """Return a number as people write it, to ten digits; an empty cell for NaN."""
-    return "" if np.isnan(value) else f"{value:.10g}"
+    return "" if math.isnan(value) else f"{value:.10g}"
 
 
 def volume_text(ticks: int, increment_ul: float, per_ul: int = 1) -> str:
@@ -46,12 +48,24 @@ def sheet(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
     Spreadsheets read UTF-8 only behind a byte order mark, so there is one where a name needs it.
     """
+    return encoded(_written(itertools.chain([header], rows)))
+
+
+def line(row: Sequence[Any]) -> str:
+    """Return one line of a sheet, with its end."""
+    return _written([row])
+
+
+def encoded(text: str) -> bytes:
+    """Return the bytes of a sheet's text, with the byte order mark that spreadsheets want."""
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+def _written(rows: Iterable[Sequence[Any]]) -> str:
     written = io.StringIO(newline="")
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([cell(name) for name in header])
     writer.writerows([cell(value) for value in row] for row in rows)
-    text = written.getvalue()
-    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+    return written.getvalue()
 
 
 def refuse_calculations(names: Iterable[str]) -> None:
