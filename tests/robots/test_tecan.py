@@ -44,7 +44,13 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=ROUNDS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(each, marks=pytest.mark.slow if wells > 96 else ())
+        for each, (wells, _) in ROUNDS.items()
+    ],
+)
 def plan(request, kind, round_of):
     wells, robot = ROUNDS[request.param]
     formulas = 60 if request.param.startswith("two plates") else None
