@@ -55,7 +55,7 @@ ROBOTS: Mapping[str, RobotLimits] = MappingProxyType(
             0.025, 0.025, 5.0, 20.0, 384, 65.0, "384PP_AQ_BP", 10.0,
             bulk=Bulk(6, 5978.0, 100.0, "6RES_AQ_BP2", 3000.0),
         ),
-        "echo550": RobotLimits(0.0025, 0.0025, 5.0, 20.0, 384, 50.0, "384PP StdV", 10.0),
+        "echo550": RobotLimits(0.0025, 0.0025, 5.0, 20.0, 384, 50.0, "Labcyte_384PP_StdV", 10.0),
         "ot2": RobotLimits(
             1.0, 0.1, 300.0, 50.0, 96, 2000.0, _DEEP_WELLS, positions=11, bulk=_OPENTRONS_BULK
         ),
@@ -97,35 +97,39 @@ class SourceType:
     drop_ul: float
 
 
-_PLUS = SourceType(384, 20.0, 65.0, 10.0, 0.025)
-_PP = SourceType(384, 15.0, 65.0, 10.0, 0.0025)
+_PP = SourceType(384, 20.0, 65.0, 10.0, 0.025)
+_PLUS = SourceType(384, 17.0, 65.0, 10.0, 0.025)
+_RESERVOIR = SourceType(6, 100.0, 5978.0, 3000.0, 0.025)
+_PP2 = SourceType(384, 15.0, 65.0, 10.0, 0.0025)
 
 SOURCE_TYPES: Mapping[str, SourceType] = MappingProxyType(
     {
-        "384PP_AQ_BP": SourceType(384, 20.0, 65.0, 10.0, 0.025),
-        "384PP_AQ_SP": SourceType(384, 20.0, 65.0, 10.0, 0.025),
-        "384PP_Plus_AQ_GP": SourceType(384, 17.0, 65.0, 10.0, 0.025),
-        "384PP_Plus_AQ_BP": _PLUS,
-        "384PP_Plus_AQ_SP": _PLUS,
+        "384PP_AQ_BP": _PP,
+        "384PP_AQ_SP": _PP,
+        "384PP_AQ_SP_High": _PP,
+        "384PP_Plus_AQ_BP": _PP,
+        "384PP_Plus_AQ_SP": _PP,
+        "384PP_Plus_AQ_GP": _PLUS,
         "384PP_Plus_AQ_GPSA": _PLUS,
         "384PP_Plus_AQ_GPSB": _PLUS,
         "384LDV_Plus_AQ_GP": SourceType(384, 3.75, 15.0, 5.0, 0.025),
-        "6RES_AQ_BP2": SourceType(6, 100.0, 5978.0, 3000.0, 0.025),
-        "6RES_AQ_GPSA2": SourceType(6, 100.0, 5978.0, 3000.0, 0.025),
-        "6RES_AQ_GPSB2": SourceType(6, 100.0, 5978.0, 3000.0, 0.025),
-        "384PP StdV": SourceType(384, 20.0, 50.0, 10.0, 0.0025),
+        "6RES_AQ_BP2": _RESERVOIR,
+        "6RES_AQ_GPSA2": _RESERVOIR,
+        "6RES_AQ_GPSB2": _RESERVOIR,
+        "Labcyte_384PP_StdV": SourceType(384, 20.0, 50.0, 10.0, 0.0025),
+        "Labcyte_LDV_384": SourceType(384, 2.5, 12.0, 5.0, 0.0025),
+        "384PP_AQ_BP2": _PP2,
+        "384PP_AQ_SP2": _PP2,
+        "384PP_AQ_GP2": _PP2,
         "384PP_AQ_CP": SourceType(384, 20.0, 50.0, 10.0, 0.0025),
-        "384PP_AQ_BP2": _PP,
-        "384PP_AQ_SP2": _PP,
-        "384PP_AQ_GP2": _PP,
-        "384PP_DMSO2": _PP,
-        "LDV 384": SourceType(384, 2.5, 12.0, 5.0, 0.0025),
-        "384LDV_DMSO": SourceType(384, 2.5, 12.0, 5.0, 0.0025),
+        "384PP_DMSO2": _PP2,
         "384LDV_AQ_B2": SourceType(384, 3.0, 12.0, 5.0, 0.0025),
+        "384LDV_DMSO": SourceType(384, 2.5, 12.0, 5.0, 0.0025),
     }
 )
 """Source plates by the name that an Echo's picklist gives them: drops of 25 nL are the Echo 525's,
-of 2.5 nL those of the 550 and 55x."""
+of 2.5 nL those of the 550 and 555. The figures are those of machines' own labware lists, as among
+kithairon's test files; of the last seven, those that labs publish with their picklists."""
 
 PIPETTES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {

@@ -5,13 +5,13 @@ Columns and the spelling of plates (`Source[1]`, no barcodes) are those of publi
 there is no column before the first: a stray index column has cost others a run.
 
 The figures of the source plates stand in `robots.SOURCE_TYPES`. Least and most of a well are its
-working range (MinWellVol, MaxWellVol in an Echo's labware list), and the drop is the machine's:
-25 nL of the Echo 525, 2.5 nL of the 550 and 55x. "Most from one well" is that list's MaxVolTotal,
-of which no public document says what it is the total of. kithairon compares it with each line of a
-picklist. Beckman Coulter's instructions for the Echo 525 (001-11665) let one well give up to 5 µL
-to one other and up to its whole working volume to many (45 µL of a 384PP plate). So the smaller
-reading is the default, a total that holds either way; a lab whose Echo takes more sets
-`most_from_well_ul`. One line never asks for more than MaxVolTotal.
+working range (minwellvol and maxwellvol in an Echo's labware list), and the drop is the machine's:
+25 nL of the Echo 525, 2.5 nL of the 550 and 555. "Most from one well" is that list's maxvoltotal,
+and no public document says what it is the total of. kithairon compares it with each line of a
+picklist. Beckman Coulter's instructions for the Echo 525 (001-11665) let one well give 5 µL to one
+other and its whole working volume to many (45 µL of a 384PP plate), and published pickers drain
+wells so. The smaller reading is the default, since such a total holds either way; a lab whose Echo
+gives more sets `most_from_well_ul`. No line asks for more than maxvoltotal.
 
 The Echo turns the plates of a round upside down over the source plates, one at a time: lines are
 ordered by source plate, the diluent's first, then by plate, and within them as they were planned.
@@ -44,18 +44,18 @@ _HEADER = (
 _LONGEST = 32
 _DECK = ("plate", "labware", "wells", "holds")
 
-PLATE_TYPES = MappingProxyType({384: "384PP_Dest", 1536: "1536LDV_Dest"})
+PLATE_TYPES = MappingProxyType({96: "96_Well_Plate", 384: "384PP_Dest", 1536: "1536LDV_Dest"})
 """The type of a round's plates where the campaign does not name it, by their number of wells."""
 
 CAPACITIES = MappingProxyType(
     {
-        "384PP_Dest": (384, 65.0),
-        "384LDV_Dest": (384, 14.0),
+        "96_Well_Plate": (96, 300.0),
+        "384PP_Dest": (384, 50.0),
+        "384LDV_Dest": (384, 20.0),
         "1536LDV_Dest": (1536, 6.0),
-        "Greiner_384PS_781096": (384, 130.0),
     }
 )
-"""Wells of the types of plates that are known, and what one holds in µL."""
+"""Wells of the plates that an Echo's labware list begins with, and what one holds in µL."""
 
 
 def worklist(plan: RoundPlan) -> dict[str, bytes]:
@@ -71,7 +71,8 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     """
     problems = [*_source_problems(plan), *_plate_problems(plan), *_spelling(plan)]
     if problems:
-        raise RefusedError("The Echo cannot make this round: " + "; ".join(problems) + ".")
+        message = "The Echo cannot make this round: " + "; ".join(problems)
+        raise RefusedError(message if message.endswith("?") else f"{message}.")
     names = labels(list(plan.dispenses["stock"].unique()), _LONGEST, allowed=plain)
     kind = plan.robot.kind
     return {
@@ -104,7 +105,9 @@ def _lines(plan: RoundPlan, names: Mapping[str, str]) -> Iterator[str]:
 def _titles(plan: RoundPlan, dispenses: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     """Return the title of the stock of each dispense, its name as `names` has it."""
     keys = list(zip(dispenses["stock"], dispenses["stock_concentration"], strict=True))
-    units = {stock: canonical(unit) if unit else "" for stock, unit in plan.units.items()}
+    units = {
+        stock: unit if unit.isascii() else canonical(unit) for stock, unit in plan.units.items()
+    }
     titles = {
         (stock, str(concentration)): stock_title(names[stock], concentration, units.get(stock, ""))
         for stock, concentration in dict.fromkeys(keys)
@@ -113,8 +116,7 @@ def _titles(plan: RoundPlan, dispenses: pd.DataFrame, names: Mapping[str, str]) 
 
 
 def _plate_type(plan: RoundPlan) -> str:
-    wells = plan.plate.wells
-    return plan.robot.plate_labware or PLATE_TYPES.get(wells, f"{wells} well plate")
+    return plan.robot.plate_labware or PLATE_TYPES.get(plan.plate.wells, "")
 
 
 def _deck(plan: RoundPlan) -> Iterator[tuple[str, str, int, str]]:
@@ -168,7 +170,12 @@ def _plate_problems(plan: RoundPlan) -> Iterator[str]:
     """Yield that the round's plates are not of their type, or that their wells overflow."""
     plate_type, plate = _plate_type(plan), plan.plate
     wells, capacity_ul = CAPACITIES.get(plate_type, (plate.wells, float("inf")))
-    if wells != plate.wells:
+    if not plate_type:
+        yield (
+            f"the Echo's list has no type for plates of {plate.wells} wells; add yours there and "
+            "name it under plate_labware"
+        )
+    elif wells != plate.wells:
         yield (
             f"{plate_type} has {wells} wells and the round's plates {plate.wells}; name their type "
             "under plate_labware"
