@@ -8,7 +8,7 @@ import tomli_w
 
 from labloop.wells import padded, position, row_name, shape, well_name
 from labloop.worklists.round_plan import RoundPlan
-from labloop.worklists.text import encoded, line, sheet
+from labloop.worklists.text import encoded, lines, sheet
 
 _TIDY = (
     "plate",
@@ -24,6 +24,8 @@ _TIDY = (
     "achieved",
 )
 
+_OF_WELLMAP = frozenset({"well", "well0", "row", "col", "row_i", "col_j", "plate", "path"})
+
 
 def tidy(plan: RoundPlan) -> bytes:
     """Return one CSV row a well and component, concentrations in the component's unit.
@@ -32,43 +34,48 @@ def tidy(plan: RoundPlan) -> bytes:
     """
     contents = _by_formula(plan, ["component", "target", "achieved"])
     # A formula is written once, however many wells it has.
-    written = {formula: [line(row) for row in rows] for formula, rows in contents.items()}
-    blank = [line((None, None, None))]
-    lines = [line(_TIDY)]
+    written = {formula: lines(rows) for formula, rows in contents.items()}
+    starts, wells = [], []
     for plate, well, role, formula, replicate in _wells(plan):
         row, column = position(well, plan.plate.wells)
-        filled = role != "empty"
-        label = (formula, replicate, role) if filled else (None, None, role)
-        start = line((plate, well, padded(well), row_name(row), column + 1, *label))[:-1]
-        lines += [f"{start},{each}" for each in (written[formula] if filled else blank)]
-    return encoded("".join(lines))
+        label = (None, None, role) if role == "empty" else (formula, replicate, role)
+        starts.append((plate, well, padded(well), row_name(row), column + 1, *label))
+        wells.append([",,"] if role == "empty" else written[formula])
+    text = lines([_TIDY])
+    for start, rows in zip(lines(starts), wells, strict=True):
+        text += [f"{start},{row}" for row in rows]
+    return encoded("\n".join([*text, ""]))
 
 
 def grid(plan: RoundPlan) -> bytes:
     """Return one block a plate: the plate as it lies on the bench, with the formulas' labels."""
     rows, columns = shape(plan.plate.wells)
     numbers = [str(column + 1) for column in range(columns)]
-    lines: list[list[Any]] = []
+    blocks: list[list[Any]] = []
     for plate, wells in plan.layout.groupby("plate", sort=True):
         filled = wells[wells["role"] != "empty"]
         label = dict(zip(filled["well"], filled["formula"], strict=True))
-        lines += [[], [f"plate {plate}", *numbers]] if lines else [[f"plate {plate}", *numbers]]
-        lines += [
+        blocks += [[], [f"plate {plate}", *numbers]] if blocks else [[f"plate {plate}", *numbers]]
+        blocks += [
             [row_name(row), *(label.get(well_name(row, column)) for column in range(columns))]
             for row in range(rows)
         ]
-    return sheet(lines[0], lines[1:])
+    return sheet(blocks[0], blocks[1:])
 
 
 def wellmap_toml(plan: RoundPlan) -> bytes:
     """Return a TOML file that `wellmap.load` reads: role, formula, replicate and components.
 
-    Empty wells are left out, as wellmap has it. The file format is wellmap's (Kundert 2022).
+    Empty wells are left out, as wellmap has it. A component that is named as one of wellmap's own
+    columns is written `row (component)`, since two columns of one name would come back. The file
+    format is wellmap's (Kundert 2022).
     """
     recipes = {
         formula: tomli_w.dumps(
             {
-                component: amount if isinstance(amount, str) else float(f"{amount:.10g}")
+                f"{component} (component)" if component in _OF_WELLMAP else component: (
+                    amount if isinstance(amount, str) else float(f"{amount:.10g}")
+                )
                 for component, amount in rows
             }
         )

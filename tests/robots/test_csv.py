@@ -1,4 +1,4 @@
-"""The CSV of Biomek, Hamilton, Nimbus and epMotion, replayed in PyLabRobot with its volumes tracked.
+"""The CSV of Biomek, Hamilton, Nimbus and epMotion, replayed in PyLabRobot, which tracks volumes.
 
 PyLabRobot knows no worklists: each line of the file becomes one aspiration and one dispense on a
 STARlet whose deck the deck file describes. It raises on a well that a plate lacks, on too little

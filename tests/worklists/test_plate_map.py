@@ -1,3 +1,5 @@
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -112,3 +114,69 @@ def test_names_beyond_ascii_get_the_byte_order_mark_that_spreadsheets_need(plan)
     written = plate_map.tidy(replace(plan, recipes=recipes))
     assert written.startswith(b"\xef\xbb\xbfplate,")
     assert "葡萄糖" in written.decode("utf-8-sig")
+
+
+def laid_out(wells, plates):
+    """Plates of controls and formulas that are all different, up to the last well."""
+    names = [f"F{n}" for n in range(wells * plates)]
+    layout = arrange(names, {}, wells=wells, replicates=1, seed=0)
+    columns = ["formula", "component", "target", "achieved", "stock_concentration", "ticks"]
+    rows = [(f, "salt", n / 7, n / 7, np.nan, 0) for n, f in enumerate(names)]
+    recipes = pd.DataFrame(rows, columns=columns)
+    return RoundPlan(layout, recipes, pd.DataFrame(), {"salt": "mM"}, Plate(wells=wells), Robot())
+
+
+@pytest.mark.parametrize(
+    ("wells", "rows", "columns", "last"),
+    [(24, 4, 6, "D"), (384, 16, 24, "P"), (1536, 32, 48, "AF")],
+)
+def test_the_grid_is_as_wide_and_high_as_each_plate(wells, rows, columns, last):
+    plan = laid_out(wells, 2)
+    lines = list(csv.reader(io.StringIO(plate_map.grid(plan).decode())))
+    assert len(lines) == 2 * (rows + 1) + 1
+    assert lines[rows + 1] == []
+    for number, block in ((1, lines[: rows + 1]), (2, lines[rows + 2 :])):
+        assert block[0] == [f"plate {number}", *(str(c + 1) for c in range(columns))]
+        assert {len(line) for line in block} == {columns + 1}
+        assert (block[1][0], block[-1][0]) == ("A", last)
+        on_plate = plan.layout[plan.layout["plate"] == number].set_index("well")["formula"]
+        assert {
+            f"{line[0]}{c}": formula for line in block[1:] for c, formula in enumerate(line[1:], 1)
+        } == on_plate.to_dict()
+
+
+def test_the_tidy_map_reaches_the_last_well_of_every_plate():
+    plan = laid_out(1536, 2)
+    read = pd.read_csv(io.BytesIO(plate_map.tidy(plan)))
+    assert len(read) == 2 * 1536
+    last = read[read["well"] == "AF48"]
+    assert list(last["plate"]) == [1, 2]
+    assert list(last["well0"]) == ["AF48", "AF48"]
+    assert set(last["row"]) == {"AF"}
+    assert set(last["column"]) == {48}
+    assert dict(
+        zip(zip(read["plate"], read["well"], strict=True), read["formula"], strict=True)
+    ) == {
+        (plate, well): formula
+        for plate, well, formula in plan.layout[["plate", "well", "formula"]].itertuples(
+            index=False
+        )
+    }
+
+
+@pytest.mark.parametrize("name", ["row", "col", "well0", "row_i", "col_j", "path"])
+def test_components_that_wellmap_would_take_for_its_own(plan, tmp_path, name):
+    path = tmp_path / "map.toml"
+    recipes = plan.recipes.replace({"component": {"glucose": name}})
+    path.write_bytes(plate_map.wellmap_toml(replace(plan, recipes=recipes)))
+    read = wellmap.load(path)
+    assert read.columns.is_unique
+    assert list(read[f"{name} (component)"]) == [5.0, 0.0, 0.5]
+
+
+def test_names_with_dots_quotes_and_brackets_stay_whole_in_the_wellmap(plan, tmp_path):
+    path = tmp_path / "map.toml"
+    name = 'a.b "c" [d] = #e, ф'
+    recipes = plan.recipes.replace({"component": {"glucose": name}})
+    path.write_bytes(plate_map.wellmap_toml(replace(plan, recipes=recipes)))
+    assert list(wellmap.load(path)[name]) == [5.0, 0.0, 0.5]
