@@ -25,23 +25,25 @@ def formula_recipes(
     """
     import pandas as pd
 
-    parts = []
-    for j, table in enumerate(space.tables):
-        numbers = levels[:, j]
-        achieved = _amounts(space, j, table.concentration[numbers])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "formula": pd.Series(list(formulas), dtype=object),
-                    "component": table.component.name,
-                    "target": pd.Series(achieved, dtype=object),
-                    "achieved": pd.Series(achieved, dtype=object),
-                    "stock_concentration": table.stock_concentration[numbers],
-                    "ticks": table.ticks[numbers],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    tables = list(zip(space.tables, levels.T, strict=True))
+    achieved = pd.Series(
+        [
+            amount
+            for j, (table, numbers) in enumerate(tables)
+            for amount in _amounts(space, j, table.concentration[numbers])
+        ],
+        dtype=object,
+    )
+    return pd.DataFrame(
+        {
+            "formula": pd.Series(list(formulas) * len(tables), dtype=object),
+            "component": np.repeat(np.array(space.names, dtype=object), len(formulas)),
+            "target": achieved,
+            "achieved": achieved,
+            "stock_concentration": np.concatenate([t.stock_concentration[n] for t, n in tables]),
+            "ticks": np.concatenate([t.ticks[n] for t, n in tables]),
+        }
+    )
 
 
 def control_recipes(space: FormulaSpace, controls: Mapping[str, Floats]) -> pd.DataFrame:

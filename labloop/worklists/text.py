@@ -51,9 +51,9 @@ def sheet(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     return encoded(_written(itertools.chain([header], rows)))
 
 
-def line(row: Sequence[Any]) -> str:
-    """Return one line of a sheet, with its end."""
-    return _written([row])
+def lines(rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return the lines of a sheet, without their ends; no name of labloop's holds a line end."""
+    return _written(rows).split("\n")[:-1]
 
 
 def encoded(text: str) -> bytes:
