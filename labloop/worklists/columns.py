@@ -26,9 +26,9 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     """Return the robot's files, named after its kind.
 
     `{kind}.csv` has one line a dispense, in order. Where a file may not have so many there are
-    several, `{kind}-1.csv` … in the order in which they are run, divided between stocks where that
-    makes no more of them. `{kind}-deck.csv` says what stands where, and `legend.csv` which short
-    label stands for which name.
+    several, `{kind}-1-of-3.csv` … in the order in which they are run; a stock is divided over no
+    more of them than it must. `{kind}-deck.csv` says what stands where, and `legend.csv` which
+    short label stands for which name.
 
     Raises RefusedError for what the file cannot say: names of labware (`standing`), and columns
     that campaign.toml has nothing for (`fields`).
@@ -42,16 +42,20 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     lines = _lines(plan, columns, cells(plan, deck, made))
     parts = list(_parts(plan, lines, profile.most_rows))
     headings = tuple(heading for heading, _ in columns)
-    digits = len(str(len(parts)))
     files = {
-        f"{kind}.csv" if len(parts) == 1 else f"{kind}-{n:0{digits}d}.csv": _file(
-            profile, headings, part
-        )
-        for n, part in enumerate(parts, start=1)
+        name: _file(profile, headings, part)
+        for name, part in zip(_names(kind, len(parts)), parts, strict=True)
     }
     by_position = columns == PROFILES["biomek"].columns
     files[f"{kind}-deck.csv"] = positions_sheet(deck) if by_position else deck_sheet(deck)
     return files | legend(made)
+
+
+def _names(kind: str, parts: int) -> list[str]:
+    """Return the names of a robot's methods; files of an export before cannot pass for one."""
+    if parts == 1:
+        return [f"{kind}.csv"]
+    return [f"{kind}-{n:0{len(str(parts))}d}-of-{parts}.csv" for n in range(1, parts + 1)]
 
 
 def _lines(
@@ -66,7 +70,7 @@ def _lines(
 
 
 def _parts(plan: RoundPlan, lines: list[_Line], most: int | None) -> Iterator[list[_Line]]:
-    """Yield the lines of each file; a stock goes on in the next file where it must, only."""
+    """Yield the lines of each file; no stock is divided over more of them than it must."""
     if most is None or len(lines) <= most:
         yield lines
         return

@@ -305,10 +305,11 @@ def test_epmotion_methods_have_at_most_500_rows_and_divide_between_stocks():
     plan = big_round(96, "epmotion", stocks=12)
     files = columns.worklist(plan)
     methods = [content for name, content in files.items() if name != "epmotion-deck.csv"]
-    assert list(files)[:-1] == ["epmotion-1.csv", "epmotion-2.csv", "epmotion-3.csv"]
+    assert list(files)[:-1] == ["epmotion-1-of-3.csv", "epmotion-2-of-3.csv", "epmotion-3-of-3.csv"]
     lines = [method.decode().splitlines() for method in methods]
     assert [len(method) - 1 for method in lines] == [480, 480, 288]
     assert {method[0] for method in lines} == {crlf(EPMOTION).decode().splitlines()[0]}
+    assert "epmotion-01-of-13.csv" in columns.worklist(big_round(1536, "epmotion", stocks=3))
     numbered = columns.worklist(for_robot(plan, "epmotion", own={"n": "row"}))
     rows = [n for name, method in numbered.items() if name != "epmotion-deck.csv"
             for n in method.decode().split()[1:]]  # fmt: skip
