@@ -25,6 +25,7 @@ from labloop.units import canonical
 from labloop.wells import name_wells, position
 from labloop.worklists.labels import labels, legend, stock_title
 from labloop.worklists.round_plan import RoundPlan
+from labloop.worklists.text import volume_text
 
 _LEAST = Decimal("0.008")
 _SHED = Decimal("0.3")
@@ -68,7 +69,6 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     _check_volumes(plan)
     _check_shed(plan)
     names = labels(list(plan.dispenses["stock"].unique()), _LONGEST, allowed=_carries)
-    increment = Decimal(str(plan.robot.increment_ul))
     numbers = plan.dispenses["source_plate"].unique()
     source_wells = {number: plan.robot.source_plate(number).wells for number in numbers}
     blocks = defaultdict(list)
@@ -79,7 +79,7 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
         dispense = (
             _well(source_well, source_wells[number]),
             _well(well, plan.plate.wells),
-            f"{(increment * ticks).normalize():f}",
+            volume_text(ticks, plan.robot.increment_ul),
             stock_title(names[stock], concentration, unit),
         )
         blocks[number, plate].append((*dispense, "", "", "", ""))

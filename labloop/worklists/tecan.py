@@ -8,12 +8,13 @@ differ in troughs: EVOware counts eight rows in each column of one, FluentContro
 column (robotools, pull request 65).
 
 A tip is washed or replaced only where there is a `W;`, which means the tip of the record before it.
-Without one it is used again, as in the published worklists that save tips (sequencescape's
-`TecanV3`). An arm takes its next unused tip for each `A` unless a record names one. A stock that
-keeps its tip therefore names the arm's first: otherwise all eight would have been in the stock, and
-`W;` would change one of them. `W;` alone is the first wash scheme of fixed tips and the replacement
-of disposable ones; an EVO with disposable tips knows no `W1;` (robotools, issue 77). `B;` has a
-stock dispensed before the next one is drawn, since records are otherwise carried out in groups.
+Without one it is used again: so do published worklists (sequencescape's `TecanV3` where it saves
+tips, TecanEvo_MultilabwareNormalization where a volume takes several strokes). An arm takes its
+next unused tip for each `A` unless the record names one. A stock that keeps its tip therefore names
+the arm's first: otherwise all eight would have been in the stock, and `W;` would change one of
+them. `W;` alone is the first wash scheme of fixed tips and the replacement of disposable ones; an
+EVO with disposable tips knows no `W1;` (robotools, issue 77). `B;` has a stock dispensed before the
+next one is drawn, since records are otherwise carried out in groups.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from labloop.definition import DILUENT
-from labloop.errors import RefusedError, did_you_mean
+from labloop.errors import RefusedError
 from labloop.units import canonical
 from labloop.wells import name_wells, position, shape
 from labloop.worklists.labels import labels, legend, stock_title
@@ -59,8 +60,8 @@ def fluent(plan: RoundPlan) -> dict[str, bytes]:
     comment begins each stock. `fluent-deck.csv` says what stands under which rack label, and
     `legend.csv`, where there are any, which short labels in the comments stand for which names.
 
-    Raises RefusedError for a volume that two decimals cannot carry, for a labware or liquid class
-    whose name the file cannot carry, and for a liquid class of an unknown stock.
+    Raises RefusedError for a volume that two decimals cannot carry, and for a labware or liquid
+    class whose name the file cannot carry.
     """
     return _files("fluent", plan, trough_rows=1)
 
@@ -154,17 +155,10 @@ def _racks(plan: RoundPlan) -> list[tuple[str, str, str, int]]:
 def _liquid_classes(plan: RoundPlan) -> dict[str, str]:
     """Return the liquid class of each stock, empty for that of the robot's own command."""
     given = plan.robot.liquid_classes
-    known = [*plan.units, plan.plate.diluent, DILUENT, _OTHERS]
-    for stock, liquid_class in given.items():
-        if stock not in known:
-            raise RefusedError(
-                'liquid_classes under [robot] must name components, "diluent" or "default" (got '
-                f'"{stock}"{did_you_mean(stock, known)}).'
-            )
+    for liquid_class in given.values():
         _check_carried("liquid class", liquid_class)
-    usual = given.get(_OTHERS, "")
+    usual, diluent = given.get(_OTHERS, ""), plan.plate.diluent
     classes = {stock: given.get(stock, usual) for stock in plan.units}
-    diluent = plan.plate.diluent
     return classes | {diluent: given.get(diluent, given.get(DILUENT, usual))}
 
 

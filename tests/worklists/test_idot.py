@@ -1,5 +1,6 @@
 import csv
 import io
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
@@ -78,6 +79,7 @@ def made(*, name="glucose", wells=96, filled=("A1", "B2"), **robot):
 
 
 PLAN = made()
+TROUGH = {"wells": 1, "well_volume_ul": 5.0, "dead_volume_ul": 1.0, "labware": "Trough"}
 
 
 def dispensed(files):
@@ -113,6 +115,24 @@ def test_a_worklist_from_two_source_plates_to_the_byte():
     place = {"stock": "glucose", "concentration": 100.0, "wells": ["A1"]}
     plan = made(source_plate=[listed], place=[place])
     assert idot.worklist(plan) == {"idot.csv": TWO_SOURCE_PLATES}
+
+
+@pytest.mark.parametrize(
+    "robot",
+    [
+        {},
+        {"source_well_volume_ul": 11.5, "max_dispense_ul": 2.5},
+        {"source_plate": [TROUGH]},
+    ],
+    ids=["one source plate", "drained source wells", "a small trough before it"],
+)
+def test_dispenses_read_back_are_the_plan(robot):
+    plan = made(**robot)
+    found = Counter()
+    for source_plate, source_well, plate, well, volume in dispensed(idot.worklist(plan)):
+        found[source_plate, source_well, plate, well] += volume * 1000
+    keys = ["source_plate", "source_well", "plate", "well"]
+    assert found == plan.dispenses.groupby(keys)["ticks"].sum().to_dict()
 
 
 @settings(max_examples=50)
