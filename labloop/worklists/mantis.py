@@ -173,7 +173,7 @@ def _deck_row(plan: RoundPlan, reagent: _Reagent) -> tuple[object, ...]:
     if fill > reagent.well_volume_ul:
         notes.append(
             f"more than the {reagent.well_volume_ul:.10g} uL of one source well: "
-            "feed the chip from a larger vessel, or refill it"
+            "feed the chip from a larger vessel or refill it"
         )
     what = (reagent.label, reagent.stock, reagent.concentration, reagent.unit)
     return (*what, total, chip.name, chip.dead_volume_ul, fill, "; ".join(notes))
