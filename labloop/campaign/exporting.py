@@ -26,7 +26,14 @@ def files(opened: Store, definition: Definition, number: int, kind: str) -> dict
     if stored.state == "abandoned":
         raise RefusedError(f"Round {number} was abandoned; export another round.")
     stem = f"{_as_file_name(definition.name)}-round-{number}"
-    return round_files(kind, round_plan(opened, number, definition.robot), stem=stem)
+    plan = round_plan(opened, number, definition.robot)
+    made = round_files(kind, plan, stem=stem)
+    if kind == "manual":
+        from labloop.report.bench_sheet import to_html
+
+        sheet = to_html(plan, campaign=definition.name, number=number)
+        made[f"{stem}-bench-sheet.html"] = sheet.encode("utf-8")
+    return made
 
 
 def _as_file_name(name: str) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from labloop.report.templating import environment
 from labloop.report.theme import THEMES, Theme
 
 
@@ -43,16 +43,10 @@ def picture(name: str, caption: str, draw: Callable[[Theme], go.Figure]) -> Pict
 
 def render(template: str, pictures: Sequence[Picture], **shown: Any) -> str:
     """Return a template of this room, filled in, as the text of one HTML file."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("labloop.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = environment.get_template("figures.js").render()
+    templates = environment()
+    script = templates.get_template("figures.js").render()
     plotly = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
-    return environment.get_template(template).render(
+    return templates.get_template(template).render(
         pictures={each.name: each for each in pictures},
         themes=THEMES,
         plotly=Markup(plotly),
