@@ -94,12 +94,20 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
 def _plates(plan: RoundPlan, number: int, plate: int) -> tuple[str, ...]:
     """Return the row that names a block's source plate and target plate."""
     source, robot = plan.robot.source_plate(number), plan.robot
+    listed = number <= len(robot.source_plates)
+    key = (
+        f"labware of [[robot.source_plate]] number {number}"
+        if listed
+        else "source_labware under [robot]"
+    )
     return (
-        _plate_type(source.labware, source.wells, _SOURCE_TYPES, "source_labware"),
+        _plate_type(source.labware, source.wells, _SOURCE_TYPES, key),
         f"Source Plate {number}",
         "",
         _litres(source.well_volume_ul),
-        _plate_type(robot.plate_labware, plan.plate.wells, _TARGET_TYPES, "plate_labware"),
+        _plate_type(
+            robot.plate_labware, plan.plate.wells, _TARGET_TYPES, "plate_labware under [robot]"
+        ),
         f"Target Plate {plate}",
         "",
         "Waste Tube",
@@ -113,8 +121,9 @@ def _check_volumes(plan: RoundPlan) -> None:
         pairs = zip(small["well"], small["plate"], strict=True)
         wells = name_wells(f"{well} (plate {plate})" for well, plate in pairs)
         raise RefusedError(
-            f"The I.DOT dispenses no less than 8 nL, and {wells} would get less; set "
-            "min_dispense_ul under [robot] to 0.008 or more before the next round is proposed."
+            f"The I.DOT dispenses no less than 8 nL, and {wells} would get less; export to "
+            '"manual", or set min_dispense_ul under [robot] to 0.008 or more before the next round '
+            "is proposed."
         )
 
 
@@ -130,8 +139,8 @@ def _check_shed(plan: RoundPlan) -> None:
             raise RefusedError(
                 f"The I.DOT sheds {shed:f} µL of source plate {number}'s {name_wells(wells)} into "
                 f"the waste, 0.3 µL before each plate, which is more than their dead volume of "
-                f"{dead:g} µL; set dead_volume_ul under [robot] to {shed:f} or more before the "
-                "next round is proposed."
+                f'{dead:g} µL; export to "manual", or set dead_volume_ul under [robot] to {shed:f} '
+                "or more before the next round is proposed."
             )
 
 
@@ -140,13 +149,13 @@ def _plate_type(labware: str, wells: int, usual: dict[int, str], key: str) -> st
     name = labware or usual.get(wells, "")
     if not name:
         raise RefusedError(
-            f"No usual I.DOT plate of {wells} wells is known; set {key} under [robot] to the name "
-            "that Assay Studio has for yours."
+            f"No usual I.DOT plate of {wells} well{'s' * (wells > 1)} is known; set {key} to the "
+            "name that Assay Studio has for yours."
         )
     if not all(map(_carries, name)):
         raise RefusedError(
             f'The I.DOT\'s file cannot carry the plate type "{name}", which has a comma, a quote '
-            "or letters beyond ASCII; rename it in Assay Studio and under [robot]."
+            f"or letters beyond ASCII; rename it in Assay Studio and set {key} to the new name."
         )
     return name
 

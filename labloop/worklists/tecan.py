@@ -129,8 +129,8 @@ def _volumes(plan: RoundPlan) -> dict[int, str]:
             f"A Tecan worklist carries volumes to 0.01 µL and the robot's increment is "
             f"{increment.normalize():f} µL"
             + (f", so that the volumes for {wells} would be rounded" if lost else "")
-            + "; set increment_ul under [robot] to a multiple of 0.01 before the next round is "
-            "proposed."
+            + '; export to "manual", or set increment_ul under [robot] to a multiple of 0.01 '
+            "before the next round is proposed."
         )
     return {ticks: f"{volume:.2f}" for ticks, volume in volumes.items()}
 

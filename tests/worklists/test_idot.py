@@ -186,8 +186,9 @@ def test_volumes_below_8_nl_are_refused():
     dispenses = plan.dispenses.assign(ticks=[9000, 8750, 8993, 250, 7])
     small = replace(plan, dispenses=dispenses.assign(volume_ul=dispenses["ticks"] / 1000))
     assert refusal(small) == (
-        "The I.DOT dispenses no less than 8 nL, and H12 (plate 2) would get less; set "
-        "min_dispense_ul under [robot] to 0.008 or more before the next round is proposed."
+        "The I.DOT dispenses no less than 8 nL, and H12 (plate 2) would get less; export to "
+        '"manual", or set min_dispense_ul under [robot] to 0.008 or more before the next round is '
+        "proposed."
     )
 
 
@@ -195,8 +196,8 @@ def test_dead_volumes_that_the_waste_takes_are_refused():
     idot.worklist(made(dead_volume_ul=0.6))
     assert refusal(made(dead_volume_ul=0.5)) == (
         "The I.DOT sheds 0.6 µL of source plate 1's A1 into the waste, 0.3 µL before each plate, "
-        "which is more than their dead volume of 0.5 µL; set dead_volume_ul under [robot] to 0.6 "
-        "or more before the next round is proposed."
+        'which is more than their dead volume of 0.5 µL; export to "manual", or set dead_volume_ul '
+        "under [robot] to 0.6 or more before the next round is proposed."
     )
 
 
@@ -207,13 +208,17 @@ def test_plates_without_a_usual_name_need_one():
     )
     assert b",24 deep," in idot.worklist(made(wells=24, plate_labware="24 deep"))["idot.csv"]
     assert "384 wells is known; set source_labware under" in refusal(made(source_wells=384))
+    nameless = TROUGH | {"labware": ""}
+    message = "1 well is known; set labware of [[robot.source_plate]] number 1 to"
+    assert message in refusal(made(source_plate=[nameless]))
 
 
 @pytest.mark.parametrize("name", ["plate, flat", 'a "plate"', "Mikrotiterplatte für Zellen", "\n"])
 def test_plate_names_that_the_file_cannot_carry_are_refused(name):
     assert refusal(made(plate_labware=name)) == (
         f'The I.DOT\'s file cannot carry the plate type "{name}", which has a comma, a quote or '
-        "letters beyond ASCII; rename it in Assay Studio and under [robot]."
+        "letters beyond ASCII; rename it in Assay Studio and set plate_labware under [robot] to "
+        "the new name."
     )
 
 

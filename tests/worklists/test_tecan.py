@@ -207,12 +207,13 @@ def test_increments_that_two_decimals_cannot_carry_are_refused():
     odd = broken(plan, [0, 1], ticks=[1801, 1799], volume_ul=[45.025, 44.975])
     assert refusal(odd) == (
         "A Tecan worklist carries volumes to 0.01 µL and the robot's increment is 0.025 µL, so "
-        "that the volumes for A1 (plate 1) would be rounded; set increment_ul under [robot] to a "
-        "multiple of 0.01 before the next round is proposed."
+        'that the volumes for A1 (plate 1) would be rounded; export to "manual", or set '
+        "increment_ul under [robot] to a multiple of 0.01 before the next round is proposed."
     )
     assert refusal(made("fluent", increment_ul=0.005), "fluent") == (
-        "A Tecan worklist carries volumes to 0.01 µL and the robot's increment is 0.005 µL; set "
-        "increment_ul under [robot] to a multiple of 0.01 before the next round is proposed."
+        "A Tecan worklist carries volumes to 0.01 µL and the robot's increment is 0.005 µL; "
+        'export to "manual", or set increment_ul under [robot] to a multiple of 0.01 before the '
+        "next round is proposed."
     )
 
 
