@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from labloop.campaign import Campaign
 from labloop.cli import main
+from labloop.csv_profiles import FIELDS, PROFILES
 from labloop.definition import Definition, parse
 from labloop.definition.models import (
     Component,
@@ -201,6 +202,21 @@ def defaults_of(model: type[Any]) -> dict[str, Any]:
     for key in ("high", "unit") if model is Component else ():
         del found[key]  # needed, though the model has a value for components that lack it
     return found
+
+
+def test_definition_page_has_every_field_of_a_csv_with_its_meaning() -> None:
+    section = sections(DOCS / "definition.md", 2)["CSV"]
+    told = {row[0].strip("`"): row[1] for row in rows(section) if len(row) == 2}
+    assert told == {field: f"{meaning}." for field, meaning in FIELDS.items()}
+
+
+def test_files_page_has_every_profile_with_its_headings() -> None:
+    section = sections(DOCS / "files.md", 3)["Worklists in CSV"]
+    told = {row[0].strip("`"): row[1].split("`")[1] for row in rows(section)}
+    assert told == {
+        name: ",".join(heading for heading, _ in profile.columns)
+        for name, profile in PROFILES.items()
+    }
 
 
 def test_definition_page_tells_the_robots_limits() -> None:
