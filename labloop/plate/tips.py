@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.definition import Robot
-from labloop.errors import RefusedError, did_you_mean
+from labloop.definition.checks.sources import pipette_problems
+from labloop.errors import RefusedError
 from labloop.robots import PIPETTES
 from labloop.wells import name_wells
 
@@ -34,9 +35,7 @@ _USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "flex": ("flex_1channel_50", "flex_1channel_1000"),
     }
 )
-_PREFIX = MappingProxyType({"ot2": "p", "flex": "flex_"})
 _WITHOUT_TIPS = ("echo525", "echo550", "mantis", "idot")
-_MOUNTS = 2
 _TIP_OF_ANY = "tip"
 
 
@@ -79,23 +78,11 @@ def racks_of(tips: int) -> int:
 def pipettes_of(robot: Robot) -> tuple[str, ...]:
     """Return the pipettes of an Opentrons, the first for the left mount: the user's or usual ones.
 
-    Raises RefusedError for a name that is none, a pipette of the other machine, and for more than
-    two or two alike.
+    Raises RefusedError for a robot whose pipettes a definition could not have.
     """
-    names = robot.pipettes or _USUAL[robot.kind]
-    of_kind = [name for name in PIPETTES if name.startswith(_PREFIX[robot.kind])]
-    for name in names:
-        if name not in of_kind:
-            raise RefusedError(
-                f'[robot], pipettes: "{name}" is none of the pipettes of kind "{robot.kind}": '
-                f"{', '.join(of_kind)}{did_you_mean(name, of_kind)}."
-            )
-    if len(names) > _MOUNTS or len(set(names)) < len(names):
-        raise RefusedError(
-            f"[robot], pipettes: one or two different ones are wanted (got {', '.join(names)}); "
-            "there are two mounts."
-        )
-    return tuple(names)
+    for problem in pipette_problems(robot):
+        raise RefusedError(f"{problem}.")
+    return robot.pipettes or _USUAL[robot.kind]
 
 
 def with_pipettes(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
