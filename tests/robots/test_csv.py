@@ -3,8 +3,9 @@
 PyLabRobot knows no worklists: each line of the file becomes one aspiration and one dispense on a
 STARlet whose deck the deck file describes. It raises on a well that a plate lacks, on too little
 liquid and on too much. Its own table of plates is unreliable, so the plates here have the plan's
-capacities. What it does not see (the tool, the tip, volumes off the increment, the rows of a
-method) is tested in tests/worklists.
+capacities. What it misses is shown below; tests/worklists has a test of each that labloop refuses
+it: of a negative volume, one below the minimum or off the increment, an underfilled well and one
+that must stay empty (test_checks), of tools, tips and too many lines (test_columns).
 """
 
 import asyncio
@@ -225,6 +226,24 @@ def test_the_oracle_sees_a_broken_file(change, error, round_of, oracle, tracking
     with pytest.raises(Exception) as caught:  # noqa: PT011
         Replayed(plan, oracle).run(lines, named)
     assert type(caught.value).__name__ == error
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: (*line[:4], "-5"),
+        lambda line: (*line[:4], "0"),
+        lambda line: (*line[:4], str(float(line[4]) - 1)),
+        lambda line: (*line[:3], "A1", line[4]),
+    ],
+    ids=["negative", "zero", "too little", "in a well that must stay empty"],
+)
+def test_the_oracle_alone_misses_what_the_comparison_sees(
+    change, round_of, planned_volumes, oracle, tracking
+):
+    plan = round_of("biomek", 24, components=3)
+    lines, named = broken(plan, "biomek", change)
+    assert Replayed(plan, oracle).run(lines, named) != planned_volumes(plan)
 
 
 def test_the_oracle_sees_a_drained_source(round_of, oracle, tracking):
