@@ -8,7 +8,7 @@ import numpy as np
 
 from labloop.campaign.deck_cautions import deck_notes, deck_warnings
 from labloop.campaign.findings import Findings, Weighed
-from labloop.campaign.reach_cautions import reach_notes, reach_warnings
+from labloop.campaign.reach_cautions import reach_notes, reach_warnings, some
 
 MOST_FIT = 0.75
 """Share of random formulas that fit a well from which on its volume does not matter."""
@@ -59,16 +59,21 @@ def _tightness(found: Findings) -> str:
     use = found.use
     order = np.argsort(-use.usual, kind="stable")[:_LARGEST]
     largest = [f"{found.space.names[j]} {use.usual[j]:.3g}" for j in order if use.usual[j] > 0]
+    mostly = use.usual[order].sum() > use.usual.sum() / 2
     sentence = (
         f"The highest concentrations together take {use.high.sum():.4g} µL, and a well has "
         f"{use.room:.4g} µL beside the inoculum: {1 - use.fits:.0%} of random formulas do not fit "
-        f"and are thinned. Most of a formula's {use.usual.sum():.3g} µL is {', '.join(largest)}"
+        f"and are thinned. A formula's {use.usual.sum():.3g} µL are "
+        f"{'mostly' if mostly else 'spread over many components, the largest'} {', '.join(largest)}"
     )
     if found.stronger:
         units = {component.name: component.unit for component in found.space.components}
         stocks = [f"{name} {stock:g} {units[name]}" for name, stock in found.stronger.items()]
         return (
-            f"{sentence}; with stronger stocks that dissolve ({', '.join(stocks)}) "
+            f"{sentence}; with stronger stocks that dissolve ({some(stocks)}) "
             f"{found.fits_with_stronger:.0%} fit."
         )
-    return f"{sentence}; stronger stocks of these make room, or narrower ranges."
+    return (
+        f"{sentence}; stronger stocks make room (`solubility` tells labloop which can be had), and "
+        "so do narrower ranges."
+    )

@@ -196,7 +196,10 @@ def _extra(space: FormulaSpace, levels: LevelNumbers) -> dict[str, ExtraStocks]:
     extra = {}
     for j in wanting:
         found = extra_stocks(
-            space.tables[j], space.volumes, most=left + ticks[j], spare=left / 2 / len(wanting)
+            space.tables[j],
+            space.volumes,
+            most=left + ticks[j],
+            spare=left / 2 / len(wanting),
         )
         if found.stocks:
             extra[space.names[j]] = found

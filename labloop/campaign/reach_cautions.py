@@ -19,6 +19,7 @@ from labloop.space.reach import Reach
 _MISSING_BELOW = 0.05
 _MISSING_ABOVE = 0.01
 _COARSE = 0.02
+_POOR = 0.8
 
 
 def reach_warnings(found: Findings) -> Iterator[Weighed]:
@@ -42,7 +43,7 @@ def reach_notes(found: Findings) -> Iterator[str]:
     fine = [name for name in found.extra if name not in rough]
     if fine:
         yield (
-            f"{_some(fine)} {'is' if len(fine) == 1 else 'are'} made in steps that are coarse for "
+            f"{some(fine)} {'is' if len(fine) == 1 else 'are'} made in steps that are coarse for "
             "the low end and small against the whole range: that is fine, and the table says which "
             "stocks would make finer ones."
         )
@@ -93,21 +94,24 @@ def _steps(component: Component, lowest: float, reached: Reach) -> str:
 
 
 def _remedy(component: Component, extra: ExtraStocks | None, definition: Definition) -> str:
-    """Return which stocks help, or what does where none can."""
+    """Return which stocks help, and what else does where they do not help enough."""
     if extra is None:
-        return _without_stocks(component, definition)
+        ways = _other_ways(component, definition)
+        what = "no stock that fits the well and dissolves brings the reach up"
+        return f"{what}, but {ways} would" if ways else f"{what}; narrow the range"
     unit, (before, with_first, *with_both) = component.unit, extra.reach
-    first = (
+    text = (
         f"add a stock of {extra.stocks[0]:g} {unit} ({with_first:.0%} of its range within 2 %, "
         f"instead of {before:.0%})"
     )
-    if not with_both:
-        return first
-    return f"{first} and another of {extra.stocks[1]:g} {unit} ({with_both[0]:.0%})"
+    if with_both:
+        text += f" and another of {extra.stocks[1]:g} {unit} ({with_both[0]:.0%})"
+    ways = _other_ways(component, definition) if extra.reach[-1] < _POOR else ""
+    return f"{text}; more is reached with {ways}" if ways else text
 
 
-def _without_stocks(component: Component, definition: Definition) -> str:
-    """Return what would help where no further stock does."""
+def _other_ways(component: Component, definition: Definition) -> str:
+    """Return larger wells and another robot, where they bring the reach to 95 %; else nothing."""
     plate, robot = definition.plate, definition.robot
     ways = []
     wells = plate.model_copy(
@@ -116,15 +120,14 @@ def _without_stocks(component: Component, definition: Definition) -> str:
     if plate.well_capacity_ul is None or wells.well_volume_ul <= plate.well_capacity_ul:
         share = _best(component, Volumes.of(wells, robot))
         if share >= ENOUGH:
-            ways.append(f"wells of {wells.well_volume_ul:g} µL would ({share:.0%})")
+            ways.append(f"wells of {wells.well_volume_ul:g} µL ({share:.0%})")
     for kind, limits in sorted(ROBOTS.items(), key=lambda each: -each[1].min_dispense_ul):
         if limits.min_dispense_ul < robot.min_dispense_ul:
             share = _best(component, Volumes.of(plate, Robot(kind=kind)))
             if share >= ENOUGH:
-                ways.append(f'a robot like "{kind}" would ({share:.0%})')
+                ways.append(f'a robot like "{kind}" ({share:.0%})')
                 break
-    what = "no stock that fits the well and dissolves brings the reach up"
-    return f"{what}: {', '.join(ways)}" if ways else f"{what}; narrow the range"
+    return " or ".join(ways)
 
 
 def _best(component: Component, volumes: Volumes) -> float:
@@ -133,8 +136,8 @@ def _best(component: Component, volumes: Volumes) -> float:
     return extra_stocks(level_table(component, volumes), volumes, most=half, spare=half).reach[-1]
 
 
-def _some(names: list[str], most: int = 3) -> str:
-    """Name the first few of some components and count the others."""
+def some(names: list[str], most: int = 3) -> str:
+    """Name the first few and count the others."""
     if len(names) <= most + 1:
         return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     return f"{', '.join(names[:most])} and {len(names) - most} others"

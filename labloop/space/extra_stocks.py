@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from labloop.definition import Component
-from labloop.space.levels import ROUNDING_ERROR, Floats, LevelTable, Volumes
-from labloop.space.reach import is_made, wanted
-
-_Bools = npt.NDArray[np.bool_]
+from labloop.space.levels import Floats, LevelTable, Volumes
+from labloop.space.reach import is_made, ticks_of, wanted, within_error
 
 _FIGURES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _DILUTIONS = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -59,7 +56,7 @@ def extra_stocks(table: LevelTable, volumes: Volumes, *, most: float, spare: flo
     """
     component = table.component
     values = wanted(component, volumes)
-    there = is_made(table, values)
+    there = is_made(table, values, volumes)
     before = float(there.mean()) if len(values) else 1.0
     if before >= ENOUGH:
         return ExtraStocks((), (before,))
@@ -67,8 +64,8 @@ def extra_stocks(table: LevelTable, volumes: Volumes, *, most: float, spare: flo
     if not len(candidates):
         return ExtraStocks((), (before,))
     limited = replace(volumes, capacity=int(min(most, volumes.capacity)))
-    made, ticks = _made(component, values, candidates, limited)
-    gained = (made & ~there[:, None]).astype(np.float64)
+    ticks, made = ticks_of(component, values, candidates, limited)
+    gained = (within_error(made, values) & ~there[:, None]).astype(np.float64)
     alone, both = _gains(gained, gained * ticks, spare)
     far = np.abs(np.log10(np.asarray(component.stocks) / candidates[:, None])).min(axis=1)
     first = _nearest(alone, ENOUGH - before, far)
@@ -120,20 +117,6 @@ def stronger_stock(component: Component) -> float | None:
     strongest = max(component.stocks)
     figures = _figures(strongest * 1.2, component.solubility)
     return float(figures.max()) if len(figures) else None
-
-
-def _made(
-    component: Component, values: Floats, stocks: Floats, volumes: Volumes
-) -> tuple[_Bools, Floats]:
-    """Return (values, stocks) whether each stock alone makes each concentration within 2 %, and
-    the ticks that it takes."""
-    per_tick = stocks * volumes.increment_ul / volumes.well_ul
-    low, high = (0.0, np.inf) if component.fixed is not None else component.ends
-    fewest, most = np.ceil(low / per_tick - _SLACK), np.floor(high / per_tick + _SLACK)
-    ticks = np.clip(np.rint(values[:, None] / per_tick), fewest, most).astype(np.int64)
-    error = np.abs(ticks * per_tick / values[:, None] - 1)
-    fine = (error <= ROUNDING_ERROR + _SLACK) & (ticks > 0) & volumes.can_dispense(ticks)
-    return np.asarray(fine), ticks.astype(np.float64)
 
 
 def _candidates(

@@ -10,14 +10,19 @@ import numpy.typing as npt
 from labloop.definition import Component
 from labloop.space.levels import (
     ROUNDING_ERROR,
-    TABLE_SIZE,
     Floats,
     LevelTable,
     Volumes,
     smallest_positive,
 )
 
+Bools = npt.NDArray[np.bool_]
+
 _SLACK = 1e-9
+# Both ends and one place in each stretch between them, each elsewhere in it: were they evenly
+# apart, the steps of a volume would fall in with all of them or with none.
+_COUNTS = np.arange(4000)
+_EVEN = np.hstack([0.0, (_COUNTS + _COUNTS * 0.618034 % 1) / len(_COUNTS), 1.0])
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,10 @@ def wanted(component: Component, volumes: Volumes) -> Floats:
         values = np.arange(low, high + _SLACK * high, component.step)
     elif component.scale == "log":
         start = low or min(smallest_positive(component, volumes), high)
-        values = np.geomspace(start, high, TABLE_SIZE)
+        values = start * (high / start) ** _EVEN
     else:
-        values = np.linspace(low, high, TABLE_SIZE)
-    return values[values > 0]
+        values = low + (high - low) * _EVEN
+    return np.asarray(values[values > 0])
 
 
 def reach(table: LevelTable, volumes: Volumes) -> Reach:
@@ -75,8 +80,13 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
     if not len(values):
         return Reach(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     made = table.concentration[table.nearest(values)]
-    good = is_made(table, values)
-    error = np.abs(_places(component, made, values) - _places(component, values, values))
+    good = is_made(table, values, volumes)
+    nearest = _nearest(component, values, volumes)
+    wanted_at = _places(component, values, values)
+    error = np.fmin(
+        np.abs(_places(component, made, values) - wanted_at),
+        np.abs(_places(component, nearest, values) - wanted_at),
+    )
     positive = table.concentration[table.concentration > 0]
     lowest, highest = (positive[0], positive[-1]) if len(positive) else (np.inf, np.inf)
     below, above = values < lowest * (1 - _SLACK), values > highest * (1 + _SLACK)
@@ -93,10 +103,37 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
     )
 
 
-def is_made(table: LevelTable, values: Floats) -> npt.NDArray[np.bool_]:
-    """Return whether a level lies within 2 % of each concentration above zero."""
-    made = table.concentration[table.nearest(values)]
-    return np.asarray(np.abs(made / values - 1) <= ROUNDING_ERROR + _SLACK)
+def is_made(table: LevelTable, values: Floats, volumes: Volumes) -> Bools:
+    """Return whether a level, or any volume of a stock, makes each concentration within 2 %."""
+    stocks = np.asarray(table.component.stocks, dtype=float)
+    levels = table.concentration[table.nearest(values)][:, None]
+    _, made = ticks_of(table.component, values, stocks, volumes)
+    return np.asarray(within_error(np.hstack([levels, made]), values).any(axis=1))
+
+
+def ticks_of(
+    component: Component, values: Floats, stocks: Floats, volumes: Volumes
+) -> tuple[Floats, Floats]:
+    """Return (values, stocks) the ticks of each stock alone that come nearest to each
+    concentration, and what they make; NaN where they cannot be dispensed."""
+    per_tick = stocks * volumes.increment_ul / volumes.well_ul
+    low, high = (0.0, np.inf) if component.fixed is not None else component.ends
+    fewest, most = np.ceil(low / per_tick - _SLACK), np.floor(high / per_tick + _SLACK)
+    ticks = np.clip(np.rint(values[:, None] / per_tick), fewest, most).astype(np.int64)
+    possible = (ticks > 0) & volumes.can_dispense(ticks)
+    return ticks.astype(np.float64), np.where(possible, ticks * per_tick, np.nan)
+
+
+def within_error(made: Floats, values: Floats) -> Bools:
+    """Return whether (values, stocks) concentrations lie within 2 % of (values,) wanted ones."""
+    return np.asarray(np.abs(made / values[:, None] - 1) <= ROUNDING_ERROR + _SLACK)
+
+
+def _nearest(component: Component, values: Floats, volumes: Volumes) -> Floats:
+    """Return the nearest that any stock makes of each concentration; NaN where none does."""
+    _, made = ticks_of(component, values, np.asarray(component.stocks, dtype=float), volumes)
+    distance = np.where(np.isnan(made), np.inf, np.abs(made - values[:, None]))
+    return np.take_along_axis(made, distance.argmin(axis=1)[:, None], axis=1)[:, 0]
 
 
 def _places(component: Component, concentrations: Floats, values: Floats) -> Floats:

@@ -74,7 +74,7 @@ def test_a_person_can_make_what_is_suggested() -> None:
 
 
 def test_nothing_is_suggested_where_the_range_is_reached() -> None:
-    assert suggested(low=4.0, step=0.5) == ExtraStocks((), (1.0,))
+    assert suggested(low=4.0, step=1.0) == ExtraStocks((), (1.0,))
     assert suggested(low=4.0).stocks == ()  # 98 %
 
 
@@ -85,7 +85,7 @@ def test_no_room_in_the_well_no_stock() -> None:
 
 
 def test_a_stronger_stock_only_where_the_top_is_missed_and_it_dissolves() -> None:
-    weak = {"high": 60.0, "stocks": [50.0]}
+    weak: dict[str, Any] = {"high": 60.0, "stocks": [50.0]}
     found = suggested(**weak)
     assert found.stocks[0] > 50.0
     assert found.reach[1] > 0.95
@@ -109,7 +109,7 @@ def test_stronger_stocks_are_what_dissolves() -> None:
 def test_what_is_promised_is_reached_and_fits(
     stocks: list[float], scale: str, most: float, spare: float
 ) -> None:
-    given = {"low": 0.1, "scale": scale, "stocks": stocks}
+    given: dict[str, Any] = {"low": 0.1, "scale": scale, "stocks": stocks}
     before = level_table(component(**given), P20)
     if len(before) < 2:
         return
