@@ -8,7 +8,7 @@ OPENTRONS = .venv-opentrons
 RESULTS ?= build/benchmarks
 
 .PHONY: demo test test-all test-robots check format clean bench-surrogate bench-peers bench-patent \
-	bench-campaigns bench-speed
+	bench-campaigns bench-layout bench-worklists bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -47,6 +47,12 @@ bench-patent: $(READY)  ## the patent's claims; updates docs/benchmarks.md
 bench-campaigns: $(READY) $(PEERS)/.ready  ## whole campaigns; most of a day, can be taken up again
 	$(BIN)/python -m benchmarks.campaigns --out $(RESULTS)
 	$(BIN)/python -m benchmarks.campaign_summary $(RESULTS) --publish
+
+bench-layout: $(READY)  ## layouts on plates with edge effects; updates docs/benchmarks.md
+	$(BIN)/python -m benchmarks.layout --publish
+
+bench-worklists: $(READY)  ## a large round and its files for every robot; updates docs/benchmarks.md
+	$(BIN)/python -m benchmarks.worklists --publish
 
 bench-speed: $(READY)  ## times and memory, from pretraining to a plate
 	$(BIN)/python -m benchmarks.speed

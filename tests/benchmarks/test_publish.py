@@ -26,7 +26,7 @@ def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
         put_between_marks(page, "a", "text")
 
 
-@pytest.mark.parametrize("name", ["surrogate", "patent", "campaigns"])
+@pytest.mark.parametrize("name", ["surrogate", "patent", "campaigns", "layouts", "worklists"])
 def test_the_page_has_the_marks(name: str) -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
