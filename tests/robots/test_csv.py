@@ -173,7 +173,7 @@ def settings_of(profile):
 
 
 @pytest.mark.parametrize("profile", KINDS)
-@pytest.mark.parametrize("wells", [96, 384])
+@pytest.mark.parametrize("wells", [96, pytest.param(384, marks=pytest.mark.slow)])
 def test_volumes_read_back_are_the_plan(
     profile, wells, round_of, planned_volumes, oracle, tracking
 ):
@@ -190,7 +190,7 @@ def test_several_plates_and_source_plates(profile, round_of, planned_volumes, or
         {"wells": 96, "well_volume_ul": 300.0, "dead_volume_ul": 50.0},
     ]
     robot |= {"source_plate": listed, "source_labware": "Tubes", "plate_labware": "Deep"}
-    plan = round_of(kind, 96, formulas=110, robot=robot)
+    plan = round_of(kind, 96, components=5, formulas=110, robot=robot)
     assert set(plan.dispenses["plate"]) == {1, 2, 3}
     assert set(plan.dispenses["source_plate"]) >= {1, 2}
     assert replay(plan, profile, oracle) == planned_volumes(plan)
