@@ -20,6 +20,7 @@ import io
 from collections import Counter, defaultdict
 from decimal import Decimal
 
+from labloop.definition.checks.idot import LEAST_UL, SHED_UL
 from labloop.errors import RefusedError
 from labloop.units import canonical
 from labloop.wells import name_wells, position
@@ -27,8 +28,8 @@ from labloop.worklists.labels import labels, legend, stock_title
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import volume_text
 
-_LEAST = Decimal("0.008")
-_SHED = Decimal("0.3")
+_LEAST = Decimal(str(LEAST_UL))
+_SHED = Decimal(str(SHED_UL))
 _LONGEST = 32
 _PROTOCOL = ("labloop", "1.7.2021.1105", "<User Name>", "01/01/2000", "00:00", "", "", "")
 _SETTINGS = (

@@ -24,6 +24,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from labloop.definition import DILUENT
+from labloop.definition.checks.tecan import STEP_UL
 from labloop.errors import RefusedError
 from labloop.units import canonical
 from labloop.wells import name_wells, position, shape
@@ -34,7 +35,7 @@ from labloop.worklists.text import sheet
 _LONGEST = 32
 _TROUGHS = (1, 12)
 _FIRST_TIP = 1
-_HUNDREDTH = Decimal("0.01")
+_STEP = Decimal(str(STEP_UL))
 _OTHERS = "default"
 _COLUMNS = (
     "stock",
@@ -120,8 +121,8 @@ def _volumes(plan: RoundPlan) -> dict[int, str]:
     """Return the volume in µL of each number of ticks, to two decimals."""
     increment = Decimal(str(plan.robot.increment_ul))
     volumes = {int(ticks): increment * int(ticks) for ticks in plan.dispenses["ticks"].unique()}
-    lost = [ticks for ticks, volume in volumes.items() if volume % _HUNDREDTH]
-    if lost or increment < _HUNDREDTH:
+    lost = [ticks for ticks, volume in volumes.items() if volume % _STEP]
+    if lost or increment < _STEP:
         rows = plan.dispenses[plan.dispenses["ticks"].isin(lost)]
         pairs = zip(rows["well"], rows["plate"], strict=True)
         wells = name_wells(f"{well} (plate {plate})" for well, plate in pairs)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from labloop.definition.checks.csv import csv_problems
 from labloop.definition.checks.echo import echo_problems
+from labloop.definition.checks.idot import idot_problems
 from labloop.definition.checks.mantis import mantis_problems
+from labloop.definition.checks.tecan import tecan_problems
 from labloop.definition.models import Robot
 
 
@@ -35,4 +37,6 @@ def robot_problems(robot: Robot) -> Iterator[str]:
         )
     yield from echo_problems(robot)
     yield from mantis_problems(robot)
+    yield from tecan_problems(robot)
+    yield from idot_problems(robot)
     yield from csv_problems(robot)
