@@ -187,7 +187,7 @@ def test_a_stock_in_several_source_wells_is_one_reagent_with_its_total():
 
 @pytest.mark.parametrize("wells", [24, 48, 1536])
 def test_plates_that_the_mantis_has_no_file_for_are_refused_until_one_is_named(wells):
-    plan = small_round(((1, "A1"),), wells=wells)
+    plan = small_round(((1, "A1"),), wells=wells, well_volume_ul=12.0)
     assert refusal(plan) == (
         f"A Mantis brings no plate file for {wells} wells, only for 96 and 384; name the one that "
         'you made for your plates under [robot], as in plate_labware = "my plate.pd.txt".'
