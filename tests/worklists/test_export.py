@@ -35,8 +35,8 @@ def test_a_round_planned_for_another_robot_is_refused(plan):
         round_files("biomek", echo, stem="r1")
     assert str(refusal.value) == (
         'The round was planned for the robot "echo525", not for "biomek", whose volumes differ; '
-        'export to "echo525" or "manual", or set kind = "biomek" under [robot] before the next round is '
-        "proposed."
+        'export to "echo525" or "manual", or set kind = "biomek" under [robot] before the next '
+        "round is proposed."
     )
     assert "r1-bench-list.csv" in round_files("manual", echo, stem="r1")
 
