@@ -53,26 +53,27 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     made = with_pipettes(plan.dispenses, plan.robot)
     _refuse_crowded_deck(made, plan.robot)
     made = _in_order(made, plan.robot)
-    groups, kind, files = sittings(made, plan.robot), plan.robot.kind, {}
-    for each, plates in enumerate(groups, start=1):
-        from_now_on = {plate for group in groups[each - 1 :] for plate in group}
-        slots = _SLOTS[kind][: positions_of(plan.robot)]
-        sources = _standing(source_labware, slots)
+    kind, groups = plan.robot.kind, sittings(made, plan.robot)
+    slots = _SLOTS[kind][: positions_of(plan.robot)]
+    sources = _standing(source_labware, slots)
+    files = {}
+    for turn, plates in enumerate(groups, start=1):
         stand = _standing(dict.fromkeys(plates, plate_labware), slots[len(sources) :])
         rows = made[made["plate"].isin(plates)]
+        to_come = made[made["plate"] >= plates[0]]  # this protocol's and the later ones'
         protocol = Protocol(
             kind=kind,
-            number=each,
+            number=turn,
             of=len(groups),
             sources=sources,
             plates=stand,
             pipettes=_mounted(rows, plan.robot, slots[len(sources) + len(stand) :]),
-            stocks=_stocks(made[made["plate"].isin(from_now_on)], plan),
+            stocks=_stocks(to_come, plan),
             fresh_tip_each_dispense=plan.robot.tips == "dispense",
             inoculum_ul=plan.plate.inoculum_ul,
             dispenses=_lines(rows, plan.robot),
         )
-        name = f"{kind}.py" if len(groups) == 1 else f"{kind}-{each}-of-{len(groups)}.py"
+        name = f"{kind}.py" if len(groups) == 1 else f"{kind}-{turn}-of-{len(groups)}.py"
         files[name] = protocol_text(protocol).encode("utf-8")
     return files
 
