@@ -9,6 +9,7 @@ import numpy as np
 
 from labloop.campaign.findings import Findings, Weighed
 from labloop.definition import DILUENT, Place, Robot
+from labloop.wells import normalise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,12 +64,19 @@ def _positions(found: Findings) -> Iterator[Weighed]:
 
 def _places(found: Findings) -> Iterator[Weighed]:
     """Yield stocks that nearly drain the wells that the user gives them."""
-    robot = found.definition.robot
-    for (stock, concentration), rows in _by_stock(found):
-        places = [place for place in robot.places if _is_of(place, stock, concentration, found)]
-        gives = sum(robot.source_plate(p.source_plate).gives_ul * len(p.wells) for p in places)
-        taken = float(rows["volume_ul"].sum())
-        if places and taken > _NEARLY_DRAINED * gives:
+    robot, deck = found.definition.robot, found.deck
+    seats = list(zip(deck["source_plate"], deck["source_well"], strict=True))
+    for stock, concentration in dict.fromkeys((p.stock, p.concentration) for p in robot.places):
+        gives, wells = 0.0, set()
+        for place in robot.places:
+            if (place.stock, place.concentration) == (stock, concentration):
+                source = robot.source_plate(place.source_plate)
+                wells |= {
+                    (place.source_plate, normalise(well, source.wells)) for well in place.wells
+                }
+                gives += source.gives_ul * len(place.wells)
+        taken = float(deck["volume_ul"][[seat in wells for seat in seats]].sum())
+        if taken > _NEARLY_DRAINED * gives:
             yield (
                 3.0,
                 f"A typical round takes {taken:.4g} µL of {_title(stock, concentration, found)} "
@@ -109,7 +117,7 @@ def _is_of(place: Place, stock: str, concentration: float, found: Findings) -> b
     )
 
 
-def _title(stock: str, concentration: float, found: Findings) -> str:
+def _title(stock: str, concentration: float | None, found: Findings) -> str:
     from labloop.worklists.labels import stock_title
 
     units = {component.name: component.unit for component in found.definition.components}

@@ -69,16 +69,18 @@ def with_sources(dispenses: pd.DataFrame, robot: Robot, diluent: str) -> pd.Data
     numbers = np.empty(ticks.size, dtype=np.int64)
     wells = np.empty(ticks.size, dtype=object)
     taken = {seat for place in robot.places for seat in _seats_of(place, robot)}
+    filled: set[_Seat] = set()
     for start, stop in itertools.pairwise([*starts, ticks.size]):
         name, concentration = keys.iloc[start]
         stock = _Stock(name, concentration, diluent)
         first, last = int(start), int(start)
-        for number, well in _seats(stock, int(ticks[start:stop].max()), robot, taken):
+        for number, well in _seats(stock, int(ticks[start:stop].max()), robot, taken, filled):
             gives = usable_ticks(robot.source_plate(number), robot.increment_ul)
             last = int(np.searchsorted(poured, poured[first] + gives, side="right")) - 1
             last = min(last, int(stop))
             numbers[first:last], wells[first:last] = number, well
             taken.add((number, well))
+            filled.add((number, well))
             first = last
             if last == stop:
                 break
@@ -91,17 +93,21 @@ def with_sources(dispenses: pd.DataFrame, robot: Robot, diluent: str) -> pd.Data
     return dispenses.assign(source_plate=numbers, source_well=wells)
 
 
-def _seats(stock: _Stock, largest: int, robot: Robot, taken: set[_Seat]) -> Iterator[_Seat]:
+def _seats(
+    stock: _Stock, largest: int, robot: Robot, taken: set[_Seat], filled: set[_Seat]
+) -> Iterator[_Seat]:
     """Yield the source wells that a stock takes one after the other.
 
-    Those that give less than its largest dispense, in ticks, are passed over.
+    Those that give less than its largest dispense, in ticks, are passed over. `taken` are the wells
+    that a place or a stock has, `filled` those of them that a stock stands in.
 
     Raises RefusedError where that leaves none.
     """
     given = [
         seat for place in robot.places if stock.is_of(place) for seat in _seats_of(place, robot)
     ]
-    for seat in given or _free_seats(stock, robot, taken):
+    unfilled = [seat for seat in given if seat not in filled]
+    for seat in unfilled if given else _free_seats(stock, robot, taken):
         gives = robot.source_plate(seat[0])
         if usable_ticks(gives, robot.increment_ul) >= largest:
             yield seat

@@ -77,8 +77,6 @@ def test_places_of_stocks() -> None:
     }
     assert problems(robot) == [
         '[[robot.place]] number 1, stock: unknown component "zink"; did you mean "zinc"?',
-        '[[robot.place]] number 2: key "concentration" is missing; "glucose" has several stocks '
-        "(200, 20 mM)",
         '[[robot.place]] number 3, concentration: must be a stock of "glucose", 200, 20 mM (got '
         "30)",
         "[[robot.place]] number 4, concentration: the diluent has none; remove the key",
@@ -118,7 +116,7 @@ def test_stocks_of_a_component_that_has_problems_itself_are_not_called_unknown()
             ['p20_single_gen3\'); did you mean "p20_single_gen2"?', "flex_1channel_50')"],
         ),
         ({"kind": "flex", "pipettes": ["flex_1channel_50"] * 2}, ["(got flex_1channel_50, flex_"]),
-        ({"kind": "echo525", "pipettes": ["p20_single_gen2"]}, ['(kind is "echo525"); remove it']),
+        ({"kind": "evo", "pipettes": ["p20_single_gen2"]}, ['(kind is "evo"); remove it']),
     ],
 )
 def test_pipettes(robot: dict[str, Any], found: list[str]) -> None:

@@ -75,6 +75,13 @@ def test_a_stock_stands_where_the_user_puts_it_and_nothing_else_does():
     ]
 
 
+def test_the_stocks_of_a_place_without_a_concentration_follow_one_another():
+    placed = robot(place=[{"stock": "glucose", "wells": ["B2", "A3", "A1"]}])
+    assert seats(drawn(GLUCOSE, GLUCOSE, WEAK), placed) == [(1, "B2"), (1, "A3"), (1, "A1")]
+    with pytest.raises(RefusedError):
+        seats(drawn(GLUCOSE, GLUCOSE, WEAK, WEAK), placed)
+
+
 def test_a_place_that_gives_too_little_is_refused():
     placed = robot(place=[{"stock": "water", "wells": ["A1"]}])
     with pytest.raises(RefusedError) as refusal:

@@ -95,16 +95,11 @@ def _contents(
         return
     component = names[place.stock]
     listed = ", ".join(f"{stock:g}" for stock in component.stocks)
-    if place.concentration is None:
-        if len(component.stocks) > 1:
-            yield (
-                f'{where}: key "concentration" is missing; "{place.stock}" has several stocks '
-                f"({listed} {component.unit})"
-            )
-    elif not np.isclose(component.stocks, place.concentration).any():
+    given = place.concentration
+    if given is not None and not np.isclose(component.stocks, given).any():
         yield (
             f'{where}, concentration: must be a stock of "{place.stock}", {listed} '
-            f"{component.unit} (got {place.concentration:g})"
+            f"{component.unit} (got {given:g})"
         )
 
 
