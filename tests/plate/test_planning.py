@@ -28,8 +28,8 @@ def components(draw, name, robot, well_ul):
     if kind == "fixed":
         made["fixed"] = high
     elif kind == "levels":
-        shares = draw(st.lists(st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]), min_size=2, max_size=4))
-        made["levels"] = [share * high for share in dict.fromkeys(shares)]
+        shares = st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0])
+        made["levels"] = [high * each for each in draw(st.sets(shares, min_size=2, max_size=4))]
     else:
         made |= {"low": draw(st.sampled_from([0.0, 0.0, 0.02])) * high, "high": high}
         if kind == "step":
@@ -39,7 +39,7 @@ def components(draw, name, robot, well_ul):
     if kind != "by hand":
         # Of the strongest stock a well takes this share, or a few of the least volumes.
         least = draw(st.integers(1, 8)) * robot["min_dispense_ul"] / well_ul
-        share = draw(st.sampled_from([least, 0.02, 0.1, 0.3]))
+        share = max(least, draw(st.sampled_from([0.0, 0.02, 0.1, 0.3])))
         weaker = draw(st.lists(st.sampled_from([2.0, 10.0, 33.0, 200.0]), max_size=2, unique=True))
         stocks = [high / share, *(high / share / each for each in weaker)]
         made["stocks"] = draw(st.permutations(stocks))
@@ -54,7 +54,8 @@ def robots(draw):
     for key in ("min_dispense_ul", "increment_ul", "max_dispense_ul"):
         robot[key] = getattr(limits, key)
     if kind in ("ot2", "flex") and draw(st.booleans()):
-        pipette = draw(st.sampled_from(sorted(PIPETTES)))
+        own = [name for name in sorted(PIPETTES) if name.startswith("flex") == (kind == "flex")]
+        pipette = draw(st.sampled_from(own))
         robot["pipettes"] = [pipette]
         robot["min_dispense_ul"], robot["max_dispense_ul"] = PIPETTES[pipette]
     if draw(st.booleans()):
@@ -62,8 +63,10 @@ def robots(draw):
     if draw(st.booleans()):
         robot["max_dispense_ul"] = robot["min_dispense_ul"] * draw(st.sampled_from([2, 3, 10]))
     if draw(st.booleans()):
-        robot["dead_volume_ul"] = limits.source_well_volume_ul * draw(st.sampled_from([0.0, 0.5]))
-    if draw(st.booleans()):
+        robot["dead_volume_ul"] = max(limits.dead_volume_ul, limits.source_well_volume_ul / 2)
+    if kind.startswith("echo"):
+        robot["plate_labware"] = "plates of our own"
+    elif draw(st.booleans()):
         robot["source_wells"] = draw(st.sampled_from([6, 24, 96, 384]))
     return robot
 
@@ -85,16 +88,16 @@ def definitions(draw):
         top = sum(c.get("high", c.get("fixed", max(c.get("levels", [1.0])))) for c in named)
         share = draw(st.sampled_from([0.1, 0.5, 0.9]))
         constraints.append({"total": {c["name"]: 1.0 for c in named}, "at_most": share * top})
-    if len(plain) > 1 and draw(st.booleans()):
-        most = draw(st.integers(1, len(plain)))
-        constraints.append({"present": [c["name"] for c in plain], "at_most": most})
+    free = [c["name"] for c in plain if 0.0 in (c.get("low"), *c.get("levels", ()))]
+    if len(free) > 1 and draw(st.booleans()):
+        constraints.append({"present": free, "at_most": draw(st.integers(1, len(free)))})
     controls = {name: draw(st.integers(1, 3)) for name in CONTROLS[: draw(st.integers(0, 2))]}
     empty = draw(st.one_of(st.just("edge"), st.lists(st.sampled_from(well_names(24)), max_size=3)))
     formulas = {
         name: {
             c["name"]: draw(st.sampled_from(c["choices"]))
             if "choices" in c
-            else draw(st.sampled_from([0.0, 0.01, 0.5])) * c.get("high", 1.0)
+            else draw(st.sampled_from([0.0, 0.5, 1.0])) * c.get("high", 1.0)
             for c in listed
         }
         for name in controls
@@ -148,6 +151,10 @@ def check(source, count, seed):
     event("planned")
     plate, robot = definition.plate, definition.robot
     tick, dispenses = exact(robot.increment_ul), made.dispenses
+
+    # The round has the plates that it was to have, as long as there is a formula for each.
+    wanted = min(plate.plates, count * plate.replicates)
+    assert made.layout["plate"].max() >= wanted
 
     # Every filled well gets its volume to the tick, with the inoculum; an empty one gets nothing.
     filled = made.layout[made.layout["role"] != "empty"]
