@@ -227,12 +227,11 @@ def test_source_plates_that_do_not_suffice_or_stay_empty():
     assert found.source_plates["used"].tolist()[:2] == [6, 0]
 
 
-def test_a_round_that_the_robot_would_be_refused(lab):
-    robot = {"kind": "ot2", "source_labware": "no_such_labware_of_opentrons"}
-    plate = {"plate_labware": "", "well_volume_ul": 200.0, "inoculum_ul": 20.0}
-    del plate["plate_labware"]
-    found = checked({}, robot=robot | {"positions": 2}, plate=plate)
+def test_a_round_that_the_robot_would_be_refused_is_said_with_its_reason():
+    found = checked({}, robot={"kind": "ot2", "positions": 2})
     assert found.warnings[0].startswith('The robot "ot2" could not be given a first round. ')
+    assert "2" in found.warnings[0]
+    assert checked({}, robot={"kind": "ot2"}).warnings == ()
 
 
 def test_warnings_are_ordered_by_what_they_cost():
