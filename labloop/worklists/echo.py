@@ -1,7 +1,7 @@
 """Echo 525 and 550: the picklist that Echo Cherry Pick and Plate Reformat import.
 
-Columns and the spelling of plates (`Source[1]`, no barcodes) are those of published picklists
-(METIS, Pandi et al. 2022; kithairon's documentation). Volumes are in nL, wells are not padded, and
+Columns and the spelling of plates (`Source[1]`, no barcodes) are those of kithairon's documentation
+and of published picklists. Volumes are in nL, wells are not padded, and
 there is no column before the first: a stray index column has cost others a run.
 
 The figures of the source plates stand in `robots.SOURCE_TYPES`. Least and most of a well are its
@@ -20,10 +20,14 @@ ordered by source plate, the diluent's first, then by plate, and within them as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from labloop.definition.checks.echo import type_problem
+from labloop.definition.checks.echo import (
+    overflow_problem,
+    plate_type,
+    plate_type_problem,
+    type_problem,
+)
 from labloop.errors import RefusedError
 from labloop.plate.deck import deck_list
 from labloop.robots import SOURCE_TYPES
@@ -43,19 +47,6 @@ _HEADER = (
 )
 _LONGEST = 32
 _DECK = ("plate", "labware", "wells", "holds")
-
-PLATE_TYPES = MappingProxyType({96: "96_Well_Plate", 384: "384PP_Dest", 1536: "1536LDV_Dest"})
-"""The type of a round's plates where the campaign does not name it, by their number of wells."""
-
-CAPACITIES = MappingProxyType(
-    {
-        "96_Well_Plate": (96, 300.0),
-        "384PP_Dest": (384, 50.0),
-        "384LDV_Dest": (384, 20.0),
-        "1536LDV_Dest": (1536, 6.0),
-    }
-)
-"""Wells of the plates that an Echo's labware list begins with, and what one holds in µL."""
 
 
 def worklist(plan: RoundPlan) -> dict[str, bytes]:
@@ -92,13 +83,13 @@ def _lines(plan: RoundPlan, names: Mapping[str, str]) -> Iterator[str]:
     type_of = {number: plan.robot.source_plate(number).labware for number in order}
     titles = _titles(plan, ordered, names)
     volumes = {n: volume_text(n, plan.robot.increment_ul, 1000) for n in ordered["ticks"].unique()}
-    plate_type = _plate_type(plan)
+    filled_type = plate_type(plan.plate, plan.robot)
     columns = ["source_plate", "source_well", "plate", "well", "ticks"]
     rows = ordered[columns].itertuples(index=False, name=None)
     for title, (source, drawn, plate, filled, ticks) in zip(titles, rows, strict=True):
         yield (
             f"Source[{source}],,{type_of[source]},{drawn},"
-            f"Destination[{plate}],,{plate_type},{filled},{title},{volumes[ticks]}"
+            f"Destination[{plate}],,{filled_type},{filled},{title},{volumes[ticks]}"
         )
 
 
@@ -115,10 +106,6 @@ def _titles(plan: RoundPlan, dispenses: pd.DataFrame, names: Mapping[str, str]) 
     return [titles[stock, str(concentration)] for stock, concentration in keys]
 
 
-def _plate_type(plan: RoundPlan) -> str:
-    return plan.robot.plate_labware or PLATE_TYPES.get(plan.plate.wells, "")
-
-
 def _deck(plan: RoundPlan) -> Iterator[tuple[str, str, int, str]]:
     """Yield what stands behind each plate name, and what is in it."""
     own = {stock: stock for stock in plan.dispenses["stock"].unique()}
@@ -128,7 +115,12 @@ def _deck(plan: RoundPlan) -> Iterator[tuple[str, str, int, str]]:
         held = "; ".join(_titles(plan, drawn[drawn["source_plate"] == number], own))
         yield f"Source[{number}]", plate.labware, plate.wells, held
     for plate in sorted(plan.layout["plate"].unique()):
-        yield f"Destination[{plate}]", _plate_type(plan), plan.plate.wells, f"plate {plate}"
+        yield (
+            f"Destination[{plate}]",
+            plate_type(plan.plate, plan.robot),
+            plan.plate.wells,
+            f"plate {plate}",
+        )
 
 
 def _source_problems(plan: RoundPlan) -> Iterator[str]:
@@ -168,25 +160,13 @@ def _source_problems(plan: RoundPlan) -> Iterator[str]:
 
 def _plate_problems(plan: RoundPlan) -> Iterator[str]:
     """Yield that the round's plates are not of their type, or that their wells overflow."""
-    plate_type, plate = _plate_type(plan), plan.plate
-    wells, capacity_ul = CAPACITIES.get(plate_type, (plate.wells, float("inf")))
-    if not plate_type:
-        yield (
-            f"the Echo's list has no type for plates of {plate.wells} wells; add yours there and "
-            "name it under plate_labware"
-        )
-    elif wells != plate.wells:
-        yield (
-            f"{plate_type} has {wells} wells and the round's plates {plate.wells}; name their type "
-            "under plate_labware"
-        )
-    elif plate.well_volume_ul > capacity_ul:
+    problem = plate_type_problem(plan.plate, plan.robot)
+    overflow = overflow_problem(plan.plate, plan.robot)
+    if problem:
+        yield f"plate_labware: {problem}"
+    elif overflow:
         filled = plan.layout.loc[plan.layout["role"] != "empty", "well"]
-        yield (
-            f"wells {name_wells(filled)} would hold {plate.well_volume_ul:g} µL with the inoculum, "
-            f"and a well of {plate_type} holds {capacity_ul:g}; name the type of your plates under "
-            "plate_labware or lower well_volume_ul"
-        )
+        yield f"wells {name_wells(filled)}: {overflow}"
 
 
 def _spelling(plan: RoundPlan) -> Iterator[str]:

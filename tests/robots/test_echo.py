@@ -11,10 +11,10 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
+from labloop.definition.checks.echo import CAPACITIES
 from labloop.robots import SOURCE_TYPES
 from labloop.wells import shape
 from labloop.worklists import round_files
-from labloop.worklists.echo import CAPACITIES
 
 PLATE = (
     'plateformat="x" fluid="AQ" manufacturer="x" lotnumber="1" partnumber="1" location="None" '

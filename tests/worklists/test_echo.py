@@ -202,11 +202,10 @@ def test_a_well_filled_over_what_its_type_holds_is_refused():
     plan = small_round("echo525", two, wells=1536, well_volume_ul=6.05, ticks=(10, 20))
     plan_of_other = small_round("echo525", THREE, well_volume_ul=30.0)
     assert refusal(plan) == (
-        "The Echo cannot make this round: wells A1, A2 would hold 6.05 µL with the inoculum, and a "
-        "well of 1536LDV_Dest holds 6; name the type of your plates under plate_labware or lower "
-        "well_volume_ul."
+        "The Echo cannot make this round: wells A1, A2: a well of 1536LDV_Dest holds 6 µL, and "
+        "well_volume_ul is 6.05; name the type of your plates or lower the volume."
     )
-    assert "a well of 384LDV_Dest holds 20;" in refusal(
+    assert "a well of 384LDV_Dest holds 20 µL, and" in refusal(
         relabelled(plan_of_other, plate_labware="384LDV_Dest")
     )
 
@@ -217,8 +216,8 @@ def test_a_well_filled_over_what_its_type_holds_is_refused():
 def test_plates_that_the_echo_has_no_type_for_are_refused_until_they_are_named():
     plan = small_round("echo525", ((1, "A1"),), wells=24)
     assert refusal(plan) == (
-        "The Echo cannot make this round: the Echo's list has no type for plates of 24 wells; add "
-        "yours there and name it under plate_labware."
+        "The Echo cannot make this round: plate_labware: an Echo's list begins with no type for "
+        "plates of 24 wells; add yours there and name it."
     )
     files = round_files("echo525", relabelled(plan, plate_labware="My_24"), stem="r1")
     assert b"Destination[1],,My_24,A1,water," in files["r1-echo525.csv"]
@@ -227,8 +226,8 @@ def test_plates_that_the_echo_has_no_type_for_are_refused_until_they_are_named()
 def test_a_type_with_other_wells_than_the_rounds_plates_is_refused():
     plan = relabelled(small_round("echo525", THREE), plate_labware="1536LDV_Dest")
     assert refusal(plan) == (
-        "The Echo cannot make this round: 1536LDV_Dest has 1536 wells and the round's plates 384; "
-        "name their type under plate_labware."
+        "The Echo cannot make this round: plate_labware: 1536LDV_Dest has 1536 wells, and the "
+        "plates have 384; name their type."
     )
 
 
@@ -366,3 +365,34 @@ def test_volumes_that_are_not_whole_drops(kind, increment, drop):
 
 def test_several_drops_may_be_one_increment():
     assert parse(definition(increment_ul=0.05, min_dispense_ul=0.05)).robot.increment_ul == 0.05
+
+
+def test_what_a_source_well_gives_at_once():
+    assert problems(max_dispense_ul=20.0) == [
+        "[robot], max_dispense_ul: must be at most 10, what a well of 384PP_AQ_BP gives at once "
+        "(got 20)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plate", "robot", "problem"),
+    [
+        (
+            {"wells": 384, "well_volume_ul": 80.0},
+            {"plate_labware": "384PP_Dest"},
+            "a well of 384PP_Dest holds 50 µL, and well_volume_ul is 80; name the type of your "
+            "plates or lower the volume",
+        ),
+        (
+            {"wells": 96, "well_volume_ul": 20.0},
+            {"plate_labware": "384LDV_Dest"},
+            "384LDV_Dest has 384 wells, and the plates have 96; name their type",
+        ),
+    ],
+)
+def test_the_type_of_the_plates(plate, robot, problem):
+    with pytest.raises(DefinitionError) as refused:
+        parse(definition(**robot) | {"plate": plate})
+    assert list(refused.value.problems) == [f"[robot], plate_labware: {problem}"]
+    for other in ({}, {"plate_labware": "Corning_3701"}):
+        parse(definition(**other) | {"plate": plate})

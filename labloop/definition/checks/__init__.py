@@ -11,6 +11,7 @@ from typing import Any
 
 from labloop.definition.checks.components import component_problems
 from labloop.definition.checks.constraints import constraint_problems
+from labloop.definition.checks.echo import echo_plate_problems
 from labloop.definition.checks.formulas import formula_problems
 from labloop.definition.checks.naming import campaign_name_problems, name_problems
 from labloop.definition.checks.plates import plate_problems, volume_problems
@@ -51,6 +52,7 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
         found += [*robot_problems(robot), *pipette_problems(robot)]
     if plate is not None and robot is not None:
         found += volume_problems(plate, robot)
+        found += echo_plate_problems(plate, robot)
         found += source_problems(robot, plate, components, invalid)
     if "proposal" in sections:
         found += proposal_problems(sections["proposal"], responses, components, invalid)
