@@ -164,7 +164,8 @@ def _in_number(text: str, place: int) -> bool:
 
 def _bare(text: str, joint: str) -> str:
     """Return a text without joints and spaces at its ends, and no beginning of a calculation."""
-    return text.rstrip(f" {joint}").lstrip(f" {joint}" + "".join(RUNS))
+    joint = re.escape(joint)
+    return re.sub(rf"^[\s{joint}{re.escape(''.join(RUNS))}]+|[\s{joint}]+$", "", text)
 
 
 def _folded(text: str) -> str:
