@@ -316,7 +316,7 @@ def test_epmotion_methods_have_at_most_500_rows_and_divide_between_stocks():
     assert rows == [str(n) for n in range(1, len(plan.dispenses) + 1)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(1, 20))
 def test_parts_keep_the_order_and_divide_stocks_only_where_they_must(counts, most):
     stocks = [n for n, count in enumerate(counts) for _ in range(count)]

@@ -2,7 +2,7 @@ import math
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labloop.worklists.labels import labels, latin, legend, plain, stock_title
@@ -23,6 +23,7 @@ def folded(text):
     return unicodedata.normalize("NFKC", text).casefold()
 
 
+@settings(deadline=None)
 @given(NAMES, st.integers(2, 40), ALLOWED)
 def test_labels_are_unique_short_and_allowed(names, longest, allowed):
     made = labels(names, longest, allowed=allowed)
@@ -35,18 +36,21 @@ def test_labels_are_unique_short_and_allowed(names, longest, allowed):
         assert label == label.strip() or label in made
 
 
+@settings(deadline=None)
 @given(NAMES, st.integers(2, 40), ALLOWED)
 def test_no_label_is_another_name(names, longest, allowed):
     for name, label in labels(names, longest, allowed=allowed).items():
         assert folded(label) not in {folded(each) for each in names} - {folded(name)}
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abcdéф葡", min_size=1, max_size=8), unique=True), ALLOWED)
 def test_names_that_fit_stay(names, allowed):
     for name, label in labels(names, 8, allowed=allowed).items():
         assert label == name or not all(map(allowed or bool, name))
 
 
+@settings(deadline=None)
 @given(NAMES, st.text("abcdef", max_size=30))
 def test_a_name_added_below_changes_no_label_above(names, added):
     before = labels(names, 12, allowed=plain)
@@ -55,6 +59,7 @@ def test_a_name_added_below_changes_no_label_above(names, added):
         assert {name: after[name] for name in before} == before
 
 
+@settings(deadline=None)
 @given(NAMES, st.integers(2, 40), ALLOWED)
 def test_labels_are_labels_of_themselves(names, longest, allowed):
     made = list(labels(names, longest, allowed=allowed).values())
