@@ -23,14 +23,23 @@ _POOR = 0.8
 
 
 def reach_warnings(found: Findings) -> Iterator[Weighed]:
-    """Yield components of which a part of the range cannot be made, or only in large steps."""
+    """Yield components of which a part of the range cannot be made, or only in large steps.
+
+    Components of which the same is to be said share a sentence.
+    """
+    said: dict[str, list[str]] = {}
+    weights: dict[str, float] = {}
     for table, reached in zip(found.space.tables, found.reaches, strict=True):
         faults = list(_faults(table, reached))
         if faults:
             component = table.component
             what = " and ".join(text for _, text in faults)
             remedy = _remedy(component, found.extra.get(component.name), found.definition)
-            yield max(weight for weight, _ in faults), f"{component.name}: {what}; {remedy}."
+            text = f"{what}; {remedy}."
+            said.setdefault(text, []).append(component.name)
+            weights[text] = max(weight for weight, _ in faults)
+    for text, names in said.items():
+        yield weights[text], f"{some(names)}: {text}"
 
 
 def reach_notes(found: Findings) -> Iterator[str]:

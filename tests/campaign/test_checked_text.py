@@ -15,8 +15,8 @@ from labloop.space import FormulaSpace
 from labloop.terminal import show_frame, show_json
 
 
-def checked(components: int, stock: float, **robot: Any) -> Checked:
-    """Check a definition of components of two decades each."""
+def checked(components: int, stock: float, more: float = 0.0, **robot: Any) -> Checked:
+    """Check a definition of components of two decades, each of a stock stronger by `more`."""
     definition = parse(
         {
             "name": "wide",
@@ -29,7 +29,7 @@ def checked(components: int, stock: float, **robot: Any) -> Checked:
                     "low": 0.01,
                     "high": 1.0,
                     "scale": "log",
-                    "stocks": [stock],
+                    "stocks": [stock + more * number],
                 }
                 for number in range(components)
             ],
@@ -41,7 +41,7 @@ def checked(components: int, stock: float, **robot: Any) -> Checked:
 
 @pytest.fixture(scope="module")
 def wide() -> Checked:
-    return checked(30, 40.0)
+    return checked(30, 40.0, more=1.0)
 
 
 def test_tables_of_thirty_components_are_narrow(
@@ -68,6 +68,14 @@ def test_more_than_eight_warnings_are_counted(wide: Checked) -> None:
     assert lines[0] == "The definition is sound, but:"
     assert sum(line.startswith("  - ") for line in lines) == 9
     assert lines[9] == "  - … and 22 more like these: --json."
+
+
+def test_components_of_which_the_same_is_said_share_a_sentence() -> None:
+    (said,) = checked(5, 40.0).warnings
+    assert said.startswith(
+        "a long component 00, a long component 01, a long component 02 and 2 others: nothing "
+        "between 0.01 and 0.2 ng/mL can be made (65% of its range); add a stock of "
+    )
 
 
 def test_prose_of_a_sound_definition_says_what_a_round_takes() -> None:
