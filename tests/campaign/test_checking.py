@@ -230,7 +230,6 @@ def test_source_plates_that_do_not_suffice_or_stay_empty():
 def test_a_round_that_the_robot_would_be_refused_is_said_with_its_reason():
     found = checked({}, robot={"kind": "ot2", "positions": 2})
     assert found.warnings[0].startswith('The robot "ot2" could not be given a first round. ')
-    assert "2" in found.warnings[0]
     assert checked({}, robot={"kind": "ot2"}).warnings == ()
 
 
