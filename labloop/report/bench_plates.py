@@ -15,6 +15,7 @@ from labloop.wells import column_major, row_name, shape, well_name
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SHADES = 5
 _LEAST_LINE = 3  # wells of a row or column that are worth a multichannel pipette
+_SHORT = 5  # characters that fit a well of 96 and 384 in large letters
 _LONGEST_TEXT = {24: 14, 48: 11, 96: 9, 384: 7}
 
 
@@ -70,6 +71,11 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     even: frozenset[str] = frozenset()
+
+    @property
+    def long(self) -> bool:
+        """Whether a text needs smaller letters."""
+        return any(len(cell.text) > _SHORT for _, cells in self.rows for cell in cells)
 
 
 def shares(amounts: Mapping[str, Amount], wells: int, *, named: bool = False) -> list[Share]:

@@ -141,7 +141,8 @@ def to_html(plan: RoundPlan, *, campaign: str, number: int) -> str:
             plan=plan,
             filled=filled,
             preparations=preparations,
-            stacked=len(steps) > _BESIDE
+            stacked=int(plan.dispenses["source_plate"].max()) > 1
+            or len(steps) > _BESIDE
             or sum(len(each.sources) for each in preparations) > _BESIDE,
             inoculum=_inoculum(plan, sum(map(len, filled.values()))),
             steps=steps,
