@@ -141,7 +141,7 @@ def to_html(plan: RoundPlan, *, campaign: str, number: int) -> str:
             plan=plan,
             filled=filled,
             preparations=preparations,
-            stacked=int(plan.dispenses["source_plate"].max()) > 1
+            stacked=bool((plan.dispenses["source_plate"] > 1).any())
             or len(steps) > _BESIDE
             or sum(len(each.sources) for each in preparations) > _BESIDE,
             inoculum=_inoculum(plan, sum(map(len, filled.values()))),

@@ -143,6 +143,15 @@ def test_a_control_is_shown_by_its_name(proposed):
     }
 
 
+def test_a_bench_sheet_can_be_had_of_any_robots_round(proposed, tmp_path):
+    paths = proposed.export("manual", tmp_path / "out", round=1)
+    assert [path.name for path in paths[-2:]] == [
+        "small-round-1-bench-list.csv",
+        "small-round-1-bench-sheet.html",
+    ]
+    assert "<h1>small, round 1</h1>" in paths[-1].read_text(encoding="utf-8")
+
+
 def test_export_writes_the_files_and_moves_the_round_on(proposed, tmp_path):
     paths = proposed.export("biomek", tmp_path / "out", round=1)
     assert [path.name for path in paths] == [
