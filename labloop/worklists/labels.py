@@ -7,23 +7,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
+from anyascii import anyascii
+
 from labloop.worklists.text import RUNS, number, sheet
 
 _SEPARATORS = frozenset(",;\"'\\/|")
 _UNKNOWN = "N"
+_CHEMISTS = {"·": ".", "×": "x"}  # as in FeSO4.7H2O, 10x
 _DIGITS = "0123456789."
-_SPELT = {
-    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O",
-    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ł": "l", "Ł": "L", "ı": "i",
-    "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "×": "x", "·": ".", "µ": "u", "°": "deg",
-}  # fmt: skip
-_CYRILLIC = {
-    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ё": "yo", "ж": "zh", "з": "z",
-    "и": "i", "й": "y", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r",
-    "с": "s", "т": "t", "у": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh",
-    "щ": "shch", "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya", "і": "i", "ї": "yi",
-    "є": "ye", "ґ": "g",
-}  # fmt: skip
 
 
 def latin(character: str) -> bool:
@@ -42,9 +33,9 @@ def labels(
     """Return a label for each name, unique even where capitals do not count.
 
     A name that the file can carry is its own label. The label of any other is its start and its
-    end in allowed characters, accents stripped, Greek and Cyrillic spelt out and other letters an
-    N, with a number where that is taken. No label is another's name. A name further down the list
-    changes no label above it, unless it is that label.
+    end in allowed characters, other scripts spelt in ASCII, with a number where that is taken. No
+    label is another's name. A name further down the list changes no label above it, unless it is
+    that label.
 
     Args:
         names: What is labelled; a name that is listed twice is one.
@@ -120,24 +111,22 @@ def _spelt(character: str, may: Callable[[str], bool]) -> str:
     written = "".join(letter for letter in letters if may(letter))
     if written or not letters:
         return written
-    return "\1" if character.isalnum() else "\0"
+    if character.isalnum():
+        return "\1" if letters.isalnum() else ""  # a sign that only softens has no letter
+    return "\0"
 
 
 def _letters(character: str) -> str:
-    """Return a character in ASCII without its accent, or as it is where it has no such spelling."""
-    lower = character.lower()
+    """Return a character spelt in ASCII; a Greek letter by its name, as chemists write it."""
     words = unicodedata.name(character, "").split()
-    if character in _SPELT:
-        return _SPELT[character]
-    if lower in _CYRILLIC:
-        spelling = _CYRILLIC[lower]
-    elif words[:1] == ["GREEK"] and "LETTER" in words[:-1]:
+    if words[:1] == ["GREEK"] and "LETTER" in words[:-1]:
         spelling = words[words.index("LETTER") + 1].lower()
         spelling = {"final": "sigma", "lamda": "lambda"}.get(spelling, spelling)
-    else:
-        parts = unicodedata.normalize("NFKD", character)
-        return "".join(part for part in parts if not unicodedata.combining(part))
-    return spelling if character == lower else spelling.capitalize()
+        return spelling if character.islower() else spelling.capitalize()
+    if character in _CHEMISTS:
+        return _CHEMISTS[character]
+    is_picture = unicodedata.category(character) == "So" and character != "°"
+    return "" if is_picture else anyascii(character)
 
 
 def _cut(text: str, longest: int, joint: str) -> str:

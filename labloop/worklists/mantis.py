@@ -120,7 +120,8 @@ def _reagents(plan: RoundPlan, names: Mapping[str, str]) -> list[_Reagent]:
     for _, rows in groups:
         stock, concentration = rows["stock"].iloc[0], float(rows["stock_concentration"].iloc[0])
         unit = plan.units.get(stock, "")
-        label = stock_title(names[stock], concentration, unit if unit.isascii() else canonical(unit))
+        spelt = unit if unit.isascii() else canonical(unit)
+        label = stock_title(names[stock], concentration, spelt)
         ticks = rows.groupby(["plate", "well"], sort=False)["ticks"].sum().reset_index()
         held = max(plan.robot.source_plate(n).well_volume_ul for n in rows["source_plate"].unique())
         reagents.append(_Reagent(label, stock, concentration, unit, ticks, held))

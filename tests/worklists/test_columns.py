@@ -254,7 +254,7 @@ def test_labware_with_separators_is_quoted(plan):
     [
         ("salt, dry", "salt dry"),
         ('"x"', "x"),
-        ("葡萄糖", "N"),
+        ("葡萄糖", "PuTaoTang"),
         ("=1+1", "1+1"),
         ("+x", "x"),
         ("-x", "x"),

@@ -33,13 +33,13 @@ Source[1],,6RES_AQ_BP2,A1,Destination[1],,384PP_Dest,P24,water,4000
 Source[1],,6RES_AQ_BP2,A1,Destination[2],,384PP_Dest,A1,water,4975
 Source[2],,384PP_AQ_BP,A1,Destination[1],,384PP_Dest,A1,glucose 100 mM,1000
 Source[2],,384PP_AQ_BP,B1,Destination[1],,384PP_Dest,P24,glucose 10 mM,2000
-Source[2],,384PP_AQ_BP,C1,Destination[1],,384PP_Dest,A1,N 5 ug/mL,3350
-Source[2],,384PP_AQ_BP,C1,Destination[1],,384PP_Dest,A1,N 5 ug/mL,3350
-Source[2],,384PP_AQ_BP,D1,Destination[1],,384PP_Dest,A1,N 5 ug/mL,3325
+Source[2],,384PP_AQ_BP,C1,Destination[1],,384PP_Dest,A1,YiDaoSu 5 ug/mL,3350
+Source[2],,384PP_AQ_BP,C1,Destination[1],,384PP_Dest,A1,YiDaoSu 5 ug/mL,3350
+Source[2],,384PP_AQ_BP,D1,Destination[1],,384PP_Dest,A1,YiDaoSu 5 ug/mL,3325
 Source[2],,384PP_AQ_BP,A1,Destination[2],,384PP_Dest,A1,glucose 100 mM,3000
-Source[2],,384PP_AQ_BP,D1,Destination[2],,384PP_Dest,A1,N 5 ug/mL,3350
-Source[2],,384PP_AQ_BP,E1,Destination[2],,384PP_Dest,A1,N 5 ug/mL,3350
-Source[2],,384PP_AQ_BP,E1,Destination[2],,384PP_Dest,A1,N 5 ug/mL,3325
+Source[2],,384PP_AQ_BP,D1,Destination[2],,384PP_Dest,A1,YiDaoSu 5 ug/mL,3350
+Source[2],,384PP_AQ_BP,E1,Destination[2],,384PP_Dest,A1,YiDaoSu 5 ug/mL,3350
+Source[2],,384PP_AQ_BP,E1,Destination[2],,384PP_Dest,A1,YiDaoSu 5 ug/mL,3325
 """
 )
 
@@ -56,7 +56,7 @@ PICKLIST_550 = (
     + """\
 Source[1],,Labcyte_384PP_StdV,A1,Destination[1],,1536LDV_Dest,AF48,water,2897.5
 Source[1],,Labcyte_384PP_StdV,B1,Destination[1],,1536LDV_Dest,AF48,glucose 100 mM,100
-Source[1],,Labcyte_384PP_StdV,C1,Destination[1],,1536LDV_Dest,AF48,N 5 ug/mL,1002.5
+Source[1],,Labcyte_384PP_StdV,C1,Destination[1],,1536LDV_Dest,AF48,YiDaoSu 5 ug/mL,1002.5
 """
 )
 
@@ -126,7 +126,7 @@ def test_the_525s_files_to_the_byte():
     assert {name: content.decode() for name, content in files.items()} == {
         "echo525.csv": PICKLIST_525,
         "echo525-deck.csv": DECK_525,
-        "legend.csv": "\ufefflabel,name\nN,胰岛素\n",
+        "legend.csv": "\ufefflabel,name\nYiDaoSu,胰岛素\n",
     }
 
 

@@ -40,7 +40,7 @@ Well\t1
 0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0
 0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0
 0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0
-N 5 ug/mL\t\tNormal
+YiDaoSu 5 ug/mL\t\tNormal
 Well\t1
 0.4\t0.4\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0
 0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0\t0.0
@@ -61,7 +61,7 @@ LIST_384 = (
     + "\nGlucose 1000 mM\t\tNormal\nWell\t1\n"
     + ZEROS_384 * 15
     + "\t".join(["0.0"] * 23 + ["4.0"])
-    + "\nN 5 ug/mL\t\tNormal\nWell\t1\n"
+    + "\nYiDaoSu 5 ug/mL\t\tNormal\nWell\t1\n"
     + ZEROS_384 * 15
     + "\t".join(["0.0"] * 23 + ["0.4"])
     + "\n"
@@ -71,7 +71,7 @@ DECK = """\
 \ufeffreagent,stock,stock_concentration,unit,volume_ul,chip,chip_dead_volume_ul,fill_volume_ul,note
 water,water,,,95.2,LV,10,105.2,up to 49.6 uL in tenths: slow on this chip
 Glucose 1000 mM,Glucose,1000,mM,12,HV,25,37,
-N 5 ug/mL,胰岛素,5,ug/mL,0.8,LV,10,10.8,
+YiDaoSu 5 ug/mL,胰岛素,5,ug/mL,0.8,LV,10,10.8,
 """
 
 
@@ -126,7 +126,7 @@ def test_a_plate_of_96_to_the_byte():
     assert {name: content.decode() for name, content in mantis.worklist(plan).items()} == {
         "mantis-plate-1.dl.txt": LIST_96,
         "mantis-deck.csv": DECK,
-        "legend.csv": "\ufefflabel,name\nN,胰岛素\n",
+        "legend.csv": "\ufefflabel,name\nYiDaoSu,胰岛素\n",
     }
 
 
@@ -163,7 +163,7 @@ def test_what_is_read_back_is_the_plan(wells, insulin, glucose):
     )
     read = volumes_in(mantis.worklist(plan)["mantis-plate-1.dl.txt"])
     planned = plan.dispenses.groupby(["stock", "well"])["ticks"].sum()
-    label = {"water": "water", "Glucose": "Glucose 1000 mM", "胰岛素": "N 5 ug/mL"}
+    label = {"water": "water", "Glucose": "Glucose 1000 mM", "胰岛素": "YiDaoSu 5 ug/mL"}
     order = well_names(96)
     assert read == {
         (label[stock], order.index(well)): f"{ticks // 10}.{ticks % 10}"
@@ -218,8 +218,8 @@ def test_volumes_that_are_no_tenths_are_refused():
     with pytest.raises(RefusedError) as refused:
         mantis.worklist(replace(plan, robot=finer, dispenses=dispenses))
     assert str(refused.value) == (
-        "The Mantis dispenses tenths of a µL, and the volumes of N 5 ug/mL for wells B2 of plate 2 "
-        "are none; set increment_ul = 0.1 under [robot] before the next round is proposed."
+        "The Mantis dispenses tenths of a µL, and the volumes of YiDaoSu 5 ug/mL for wells B2 of "
+        "plate 2 are none; set increment_ul = 0.1 under [robot] before the next round is proposed."
     )
 
 
