@@ -10,7 +10,7 @@ from labloop import store
 from labloop.campaign.explaining import Explanation
 from labloop.campaign.knowledge import as_concentrations
 from labloop.campaign.prospecting import of_stored
-from labloop.definition import Component, Definition, parse
+from labloop.definition import Component, Definition, parse_stored
 from labloop.proposal.advice import Prospects
 from labloop.space.prices import has_prices, prices
 from labloop.store import Store
@@ -81,8 +81,7 @@ def read_round(opened: Store, number: int) -> Round:
 
 def definition_of(opened: Store, stored: store.Round) -> Definition:
     """Return the definition that a round was proposed with."""
-    text = store.definition_text(opened, stored.definition)
-    return parse(text, where=f"the definition of round {stored.number}")
+    return parse_stored(store.definition_text(opened, stored.definition))
 
 
 def read_layout(opened: Store, number: int) -> pd.DataFrame:

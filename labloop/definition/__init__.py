@@ -15,7 +15,7 @@ from labloop.definition.models import (
     SourcePlate,
     SurrogateSettings,
 )
-from labloop.definition.parsing import load, parse, read_text
+from labloop.definition.parsing import load, parse, parse_stored, read_text
 
 __all__ = [
     "DILUENT",
@@ -33,5 +33,6 @@ __all__ = [
     "SurrogateSettings",
     "load",
     "parse",
+    "parse_stored",
     "read_text",
 ]

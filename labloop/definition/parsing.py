@@ -66,6 +66,14 @@ def parse(source: str | Mapping[str, Any], where: str = "The definition") -> Def
     return Definition.model_validate(dict(source))
 
 
+def parse_stored(text: str) -> Definition:
+    """Return a definition from the TOML text that was stored with a round.
+
+    It was checked then: rules that came later must not keep anyone from the round.
+    """
+    return Definition.model_validate(tomllib.loads(text))
+
+
 def _validate_sections(source: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Validate each top-level key (and each element of a list) by itself, so that a problem in one
     hides none in another; returns what is valid and the problems of what is not."""

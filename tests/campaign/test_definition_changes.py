@@ -210,6 +210,18 @@ def test_a_response_that_came_later_is_learned_from_its_first_results(recorded, 
         assert predicted["lactate_mean"].between(-20, 30).all()
 
 
+def test_a_rule_that_came_later_keeps_nobody_from_an_earlier_round(
+    recorded, lab, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(
+        "labloop.definition.parsing.problems_of", lambda *_: ["[plate]: a stricter rule"]
+    )
+    assert len(recorded.round(1).formulas)
+    assert recorded.export("biomek", tmp_path, round=1)
+    with pytest.raises(DefinitionError, match="a stricter rule"):
+        lab.rewrite(recorded, lab.definition())
+
+
 def test_a_choice_that_came_later_is_no_choice_of_earlier_formulas(fresh, lab):
     fresh.record(lab.history(10))
     protein = {"name": "protein", "choices": ["soy", "wheat"]}
