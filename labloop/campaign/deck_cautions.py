@@ -44,6 +44,27 @@ def deck_notes(found: Findings) -> Iterator[str]:
                 "something."
             )
 
+    yield from _little_from_a_well(found)
+
+
+def _little_from_a_well(found: Findings) -> Iterator[str]:
+    """Yield how many source wells it costs that the robot takes little from each."""
+    robot = found.definition.robot
+    usual = robot.usual_source_plate
+    holds = usual.well_volume_ul - usual.dead_volume_ul
+    if usual.gives_ul >= holds:
+        return
+    deck = found.deck[found.deck["source_plate"] > len(robot.source_plates)]
+    keys = ["stock", "stock_concentration"]
+    taken = deck.groupby(keys, dropna=False)["volume_ul"].sum()
+    drained = int(np.ceil(taken / holds).sum())
+    if len(deck) > 2 * drained:
+        yield (
+            f"From one source well the robot takes at most {usual.gives_ul:g} µL, so that stocks "
+            f"stand in {len(deck)} wells; if yours draws all {holds:g} µL above the dead volume, "
+            f"set most_from_well_ul = {holds:g} under [robot], and they stand in {drained}."
+        )
+
 
 def _positions(found: Findings) -> Iterator[Weighed]:
     load, robot = found.load, found.definition.robot

@@ -227,6 +227,19 @@ def test_source_plates_that_do_not_suffice_or_stay_empty():
     assert found.source_plates["used"].tolist()[:2] == [6, 0]
 
 
+def test_a_robot_that_takes_little_from_each_source_well():
+    plate = {"wells": 384, "well_volume_ul": 50.0, "replicates": 2}
+    stock = {"stocks": [100.0]}
+    found = checked(stock, plate=plate, robot={"kind": "echo525"})
+    assert found.notes[-1:] == (
+        "From one source well the robot takes at most 10 µL, so that stocks stand in 4 wells; if "
+        "yours draws all 45 µL above the dead volume, set most_from_well_ul = 45 under [robot], "
+        "and they stand in 1.",
+    )
+    whole = {"kind": "echo525", "most_from_well_ul": 45.0}
+    assert checked(stock, plate=plate, robot=whole).notes == found.notes[:-1]
+
+
 def test_a_round_that_the_robot_would_be_refused_is_said_with_its_reason():
     found = checked({}, robot={"kind": "ot2", "positions": 2})
     assert found.warnings[0].startswith('The robot "ot2" could not be given a first round. ')
