@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from labloop.errors import RefusedError
 
@@ -134,3 +135,8 @@ def name_wells(wells: Iterable[str] | Sequence[str]) -> str:
     names = list(dict.fromkeys(wells))
     shown = ", ".join(names[:_NAMED])
     return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
+
+
+def name_plate_wells(wells: Iterable[str], plates: Iterable[Any]) -> str:
+    """Return wells with their plates as a message names them: `A1 (plate 1)`, the first eight."""
+    return name_wells(f"{well} (plate {plate})" for well, plate in zip(wells, plates, strict=True))

@@ -148,8 +148,7 @@ def _split(needed: pd.DataFrame, volumes: Volumes) -> pd.DataFrame:
     """Split what exceeds the robot's maximum into parts that differ by at most one tick."""
     ticks = needed["ticks"].to_numpy(dtype=np.int64)
     parts = -(-ticks // volumes.maximum)
-    whole, larger = ticks // parts, ticks % parts
-    impossible = whole < volumes.minimum
+    impossible = ticks // parts < volumes.minimum
     if impossible.any():
         first = needed[impossible].iloc[0]
         tick = volumes.increment_ul
@@ -160,9 +159,18 @@ def _split(needed: pd.DataFrame, volumes: Volumes) -> pd.DataFrame:
             f"{microlitres(volumes.minimum, tick):g} and {microlitres(volumes.maximum, tick):g} "
             "µL; change the concentration or the stock."
         )
+    row, part = in_parts(ticks, parts)
+    return needed.iloc[row].assign(ticks=part).reset_index(drop=True)
+
+
+def in_parts(ticks: _Ints, parts: _Ints) -> tuple[_Ints, _Ints]:
+    """Return the volumes of (n,) dispenses that are made in so many parts each, larger parts first.
+
+    The parts of a volume differ by at most one tick. With them comes which dispense each is of.
+    """
     row = np.repeat(np.arange(ticks.size), parts)
     number = np.arange(row.size) - np.repeat(np.cumsum(parts) - parts, parts)
-    return needed.iloc[row].assign(ticks=whole[row] + (number < larger[row])).reset_index(drop=True)
+    return row, (ticks // parts)[row] + (number < (ticks % parts)[row])
 
 
 def by_hand(layout: pd.DataFrame, recipes: pd.DataFrame) -> pd.DataFrame:

@@ -17,8 +17,9 @@ import numpy as np
 from labloop.definition import Robot
 from labloop.definition.checks.sources import pipette_problems
 from labloop.errors import RefusedError
+from labloop.plate.dispensing import in_parts, microlitres
 from labloop.robots import PIPETTES
-from labloop.wells import name_wells
+from labloop.wells import name_plate_wells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,11 +106,10 @@ def with_pipettes(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
     _refuse_unmade(dispenses[np.isinf(parts).all(axis=1)], names)
     chosen = parts.argmin(axis=1)  # the first, so the smallest, of equally few parts
     count = parts[np.arange(ticks.size), chosen].astype(np.int64)
-    row = np.repeat(np.arange(ticks.size), count)
-    number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
+    row, part = in_parts(ticks, count)
     made = dispenses.iloc[row].reset_index(drop=True)
-    made["ticks"] = (ticks // count)[row] + (number < (ticks % count)[row])
-    made["volume_ul"] = np.round(made["ticks"] * robot.increment_ul, 9)
+    made["ticks"] = part
+    made["volume_ul"] = microlitres(part, robot.increment_ul)
     return made.assign(pipette=np.array(names, dtype=object)[chosen[row]])
 
 
@@ -140,8 +140,7 @@ def _count(dispenses: pd.DataFrame, robot: Robot) -> int:
 def _refuse_unmade(rows: pd.DataFrame, names: list[str]) -> None:
     if rows.empty:
         return
-    wells = zip(rows["well"], rows["plate"], strict=True)
-    where = name_wells(f"{well} (plate {plate})" for well, plate in wells)
+    where = name_plate_wells(rows["well"], rows["plate"])
     ranges = " and ".join(
         f"{name} {PIPETTES[name][0]:g} to {PIPETTES[name][1]:g}" for name in names
     )

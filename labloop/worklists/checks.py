@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labloop.errors import RefusedError
-from labloop.wells import LARGEST_WELL_UL, column_major, name_wells
+from labloop.wells import LARGEST_WELL_UL, column_major, name_plate_wells
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import number, refuse_calculations
 
@@ -50,8 +50,7 @@ def _exact(volume_ul: float) -> Fraction:
 
 
 def _named(rows: pd.DataFrame, well: str = "well", plate: str = "plate") -> str:
-    pairs = zip(rows[well], rows[plate], strict=True)
-    return name_wells(f"{well_} (plate {plate_})" for well_, plate_ in pairs)
+    return name_plate_wells(rows[well], rows[plate])
 
 
 def _filled(plan: RoundPlan) -> pd.DataFrame:

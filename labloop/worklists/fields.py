@@ -10,7 +10,7 @@ from itertools import pairwise
 from labloop.csv_profiles import USUAL_TOOLS
 from labloop.errors import RefusedError
 from labloop.robots import TOOLS
-from labloop.wells import column_major, name_wells, padded, well_names
+from labloop.wells import column_major, name_plate_wells, padded, well_names
 from labloop.worklists.labels import stock_title
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.standing import Standing
@@ -162,9 +162,7 @@ def _tools(plan: RoundPlan) -> list[str]:
         )
     wrong = plan.dispenses[[not chosen[count] for count in ticks]]
     if not wrong.empty:
-        wells = name_wells(
-            f"{w} (plate {p})" for w, p in zip(wrong["well"], wrong["plate"], strict=True)
-        )
+        wells = name_plate_wells(wrong["well"], wrong["plate"])
         raise RefusedError(
             f"None of the tools {', '.join(tools)} makes the "
             f"{number(wrong['volume_ul'].iloc[0])} µL for {wells}; list a tool that does in "

@@ -23,7 +23,7 @@ from decimal import Decimal
 from labloop.definition.checks.idot import LEAST_UL, SHED_UL
 from labloop.errors import RefusedError
 from labloop.units import canonical
-from labloop.wells import name_wells, position
+from labloop.wells import name_plate_wells, name_wells, position
 from labloop.worklists.labels import labels, legend, stock_title
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import volume_text
@@ -119,8 +119,7 @@ def _check_volumes(plan: RoundPlan) -> None:
     increment = Decimal(str(plan.robot.increment_ul))
     small = plan.dispenses[[increment * ticks < _LEAST for ticks in plan.dispenses["ticks"]]]
     if not small.empty:
-        pairs = zip(small["well"], small["plate"], strict=True)
-        wells = name_wells(f"{well} (plate {plate})" for well, plate in pairs)
+        wells = name_plate_wells(small["well"], small["plate"])
         raise RefusedError(
             f"The I.DOT dispenses no less than 8 nL, and {wells} would get less; export to "
             '"manual", or set min_dispense_ul under [robot] to 0.008 or more before the next round '

@@ -27,7 +27,7 @@ from labloop.definition import DILUENT
 from labloop.definition.checks.tecan import STEP_UL
 from labloop.errors import RefusedError
 from labloop.units import canonical
-from labloop.wells import name_wells, position, shape
+from labloop.wells import name_plate_wells, position, shape
 from labloop.worklists.labels import labels, legend, stock_title
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import sheet
@@ -124,8 +124,7 @@ def _volumes(plan: RoundPlan) -> dict[int, str]:
     lost = [ticks for ticks, volume in volumes.items() if volume % _STEP]
     if lost or increment < _STEP:
         rows = plan.dispenses[plan.dispenses["ticks"].isin(lost)]
-        pairs = zip(rows["well"], rows["plate"], strict=True)
-        wells = name_wells(f"{well} (plate {plate})" for well, plate in pairs)
+        wells = name_plate_wells(rows["well"], rows["plate"])
         raise RefusedError(
             f"A Tecan worklist carries volumes to 0.01 µL and the robot's increment is "
             f"{increment.normalize():f} µL"
