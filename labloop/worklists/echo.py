@@ -31,7 +31,6 @@ from labloop.definition.checks.echo import (
 from labloop.errors import RefusedError
 from labloop.plate.deck import deck_list
 from labloop.robots import SOURCE_TYPES
-from labloop.units import canonical
 from labloop.wells import name_wells
 from labloop.worklists.labels import labels, legend, plain, stock_title
 from labloop.worklists.round_plan import RoundPlan
@@ -96,11 +95,10 @@ def _lines(plan: RoundPlan, names: Mapping[str, str]) -> Iterator[str]:
 def _titles(plan: RoundPlan, dispenses: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     """Return the title of the stock of each dispense, its name as `names` has it."""
     keys = list(zip(dispenses["stock"], dispenses["stock_concentration"], strict=True))
-    units = {
-        stock: unit if unit.isascii() else canonical(unit) for stock, unit in plan.units.items()
-    }
     titles = {
-        (stock, str(concentration)): stock_title(names[stock], concentration, units.get(stock, ""))
+        (stock, str(concentration)): stock_title(
+            names[stock], concentration, plan.ascii_unit(stock)
+        )
         for stock, concentration in dict.fromkeys(keys)
     }
     return [titles[stock, str(concentration)] for stock, concentration in keys]

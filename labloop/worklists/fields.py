@@ -131,14 +131,14 @@ def _given(names: Sequence[str], key: str) -> Sequence[str]:
 
 
 def _liquid_classes(plan: RoundPlan, stocks: Sequence[str]) -> list[str]:
-    classes = plan.robot.liquid_classes
-    lacking = [s for s in dict.fromkeys(stocks) if s not in classes and "default" not in classes]
+    classes = {stock: plan.liquid_class(stock) for stock in dict.fromkeys(stocks)}
+    lacking = [stock for stock, liquid_class in classes.items() if not liquid_class]
     if lacking:
         raise RefusedError(
             f"[robot.csv] wants a column of liquid classes, and {lacking[0]} has none; give it one "
             "or set default under [robot.liquid_classes]."
         )
-    return [classes.get(stock, classes.get("default", "")) for stock in stocks]
+    return [classes[stock] for stock in stocks]
 
 
 def _new_tips(plan: RoundPlan, stocks: Sequence[tuple[str, float]]) -> list[str]:

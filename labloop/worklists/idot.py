@@ -22,7 +22,6 @@ from decimal import Decimal
 
 from labloop.definition.checks.idot import LEAST_UL, SHED_UL
 from labloop.errors import RefusedError
-from labloop.units import canonical
 from labloop.wells import name_plate_wells, name_wells, position
 from labloop.worklists.labels import labels, legend, stock_title
 from labloop.worklists.round_plan import RoundPlan
@@ -76,12 +75,11 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     for number, plate, source_well, well, ticks, stock, concentration in plan.dispenses[
         list(_FIELDS)
     ].itertuples(index=False, name=None):
-        unit = canonical(plan.units[stock]) if stock in plan.units else ""
         dispense = (
             _well(source_well, source_wells[number]),
             _well(well, plan.plate.wells),
             volume_text(ticks, plan.robot.increment_ul),
-            stock_title(names[stock], concentration, unit),
+            stock_title(names[stock], concentration, plan.ascii_unit(stock)),
         )
         blocks[number, plate].append((*dispense, "", "", "", ""))
     written = io.StringIO(newline="")

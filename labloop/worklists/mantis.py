@@ -25,7 +25,6 @@ import numpy as np
 from labloop.definition.checks.mantis import LEAST_DEAD_UL, STEP_UL
 from labloop.errors import RefusedError
 from labloop.plate.dispensing import microlitres
-from labloop.units import canonical
 from labloop.wells import name_wells, position, shape
 from labloop.worklists.labels import labels, legend, plain, stock_title
 from labloop.worklists.round_plan import RoundPlan
@@ -120,8 +119,7 @@ def _reagents(plan: RoundPlan, names: Mapping[str, str]) -> list[_Reagent]:
     for _, rows in groups:
         stock, concentration = rows["stock"].iloc[0], float(rows["stock_concentration"].iloc[0])
         unit = plan.units.get(stock, "")
-        spelt = unit if unit.isascii() else canonical(unit)
-        label = stock_title(names[stock], concentration, spelt)
+        label = stock_title(names[stock], concentration, plan.ascii_unit(stock))
         ticks = rows.groupby(["plate", "well"], sort=False)["ticks"].sum().reset_index()
         held = max(plan.robot.source_plate(n).well_volume_ul for n in rows["source_plate"].unique())
         reagents.append(_Reagent(label, stock, concentration, unit, ticks, held))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labloop.definition import Plate, Robot
+from labloop.definition import DILUENT, Plate, Robot
+from labloop.units import canonical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,3 +35,16 @@ class RoundPlan:
     units: Mapping[str, str]
     plate: Plate
     robot: Robot
+
+    def liquid_class(self, stock: str) -> str:
+        """Return the robot's liquid class of a stock, empty where the campaign gives it none."""
+        given = self.robot.liquid_classes
+        usual = given.get("default", "")
+        if stock == self.plate.diluent:
+            return given.get(stock, given.get(DILUENT, usual))
+        return given.get(stock, usual)
+
+    def ascii_unit(self, stock: str) -> str:
+        """Return the unit of a stock's concentrations for a file in ASCII; empty of the diluent."""
+        unit = self.units.get(stock, "")
+        return unit if unit.isascii() else canonical(unit)

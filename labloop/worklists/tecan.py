@@ -23,10 +23,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import groupby
 
-from labloop.definition import DILUENT
 from labloop.definition.checks.tecan import STEP_UL
 from labloop.errors import RefusedError
-from labloop.units import canonical
 from labloop.wells import name_plate_wells, position, shape
 from labloop.worklists.labels import labels, legend, stock_title
 from labloop.worklists.round_plan import RoundPlan
@@ -36,7 +34,6 @@ _LONGEST = 32
 _TROUGHS = (1, 12)
 _FIRST_TIP = 1
 _STEP = Decimal(str(STEP_UL))
-_OTHERS = "default"
 _COLUMNS = (
     "stock",
     "stock_concentration",
@@ -89,8 +86,7 @@ def _records(plan: RoundPlan, names: Mapping[str, str], trough_rows: int) -> Ite
         if count:
             yield "B;"
         stock, concentration = rows[0][:2]
-        unit = canonical(plan.units[stock]) if stock in plan.units else ""
-        yield f"C;{stock_title(names[stock], concentration, unit)}"
+        yield f"C;{stock_title(names[stock], concentration, plan.ascii_unit(stock))}"
         for n, (_, _, source_plate, source_well, plate, well, ticks) in enumerate(rows):
             source, target = f"Source{source_plate}", f"Plate{plate}"
             (source_type, source_wells), (target_type, wells) = racks[source], racks[target]
@@ -154,12 +150,9 @@ def _racks(plan: RoundPlan) -> list[tuple[str, str, str, int]]:
 
 def _liquid_classes(plan: RoundPlan) -> dict[str, str]:
     """Return the liquid class of each stock, empty for that of the robot's own command."""
-    given = plan.robot.liquid_classes
-    for liquid_class in given.values():
+    for liquid_class in plan.robot.liquid_classes.values():
         _check_carried("liquid class", liquid_class)
-    usual, diluent = given.get(_OTHERS, ""), plan.plate.diluent
-    classes = {stock: given.get(stock, usual) for stock in plan.units}
-    return classes | {diluent: given.get(diluent, given.get(DILUENT, usual))}
+    return {stock: plan.liquid_class(stock) for stock in plan.dispenses["stock"].unique()}
 
 
 def _check_carried(what: str, name: str) -> None:

@@ -210,6 +210,13 @@ def test_liquid_classes_are_the_stocks_own_or_the_default(plan):
     ]
 
 
+@pytest.mark.parametrize("key", ["water", "diluent"])
+def test_the_diluent_has_its_own_liquid_class_under_either_name(plan, key):
+    classes = {"default": "Glycerol", key: "Water"}
+    found = cells(plan, "liquid_class", liquid_classes=classes)
+    assert found == ["Water"] * 6 + ["Glycerol"] * 2
+
+
 def test_a_stock_without_a_liquid_class_is_refused(plan):
     with pytest.raises(RefusedError) as refusal:
         cells(plan, "liquid_class", liquid_classes={"glucose": "Glycerol"})
