@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from labloop.campaign.checking import Checked
 from labloop.plate.deck_load import DeckLoad
+from labloop.plate.tips import RACK
+from labloop.report.numbers import counted
 from labloop.terminal import records
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 _COMPONENTS = ["unit", "levels", "lowest", "highest", "reach", "fine_from", "worst_error"]
 _DECK = ["stock", "stock_concentration", "source_plates", "source_wells"]
-_RACK = 96
 _MOST_WARNINGS = 8
 
 
@@ -63,7 +64,7 @@ def prose(checked: Checked) -> str:
 def _round(checked: Checked) -> str:
     """Say what a round takes, and how many formulas are feasible as they are."""
     text = (
-        f"A round fills {checked.wells} wells of {_counted(checked.plates, 'plate')}"
+        f"A round fills {checked.wells} wells of {counted(checked.plates, 'plate')}"
         + (f" and takes {_tips(checked)}" if checked.tips else "")
         + "; the volumes above are those of a typical first one."
     )
@@ -74,13 +75,9 @@ def _round(checked: Checked) -> str:
 
 
 def _tips(checked: Checked) -> str:
-    racks = _counted(checked.tip_racks, f"rack of {_RACK}", f"racks of {_RACK}")
+    racks = f"{counted(checked.tip_racks, 'rack')} of {RACK}"
     named = [
         f"{number} of {kind}" for kind, number in checked.tips.items() if len(checked.tips) > 1
     ]
-    total = _counted(sum(checked.tips.values()), "tip")
+    total = counted(sum(checked.tips.values()), "tip")
     return f"{total} ({racks}{': ' if named else ''}{', '.join(named)})"
-
-
-def _counted(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

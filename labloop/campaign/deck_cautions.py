@@ -9,7 +9,9 @@ import numpy as np
 
 from labloop.campaign.findings import Findings, Weighed
 from labloop.definition import DILUENT, Place, Robot
+from labloop.report.numbers import counted
 from labloop.wells import normalise
+from labloop.worklists.labels import stock_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +80,8 @@ def _positions(found: Findings) -> Iterator[Weighed]:
     yield (
         8.0,
         f"The deck holds {load.positions} plates, racks and reservoirs, and a round takes "
-        f"{load.needed}: {_counted(load.source_plates, 'source plate')}, "
-        f"{_counted(load.plates, 'plate')} and {_counted(load.tip_racks, 'tip rack')}; {remedy}.",
+        f"{load.needed}: {counted(load.source_plates, 'source plate')}, "
+        f"{counted(load.plates, 'plate')} and {counted(load.tip_racks, 'tip rack')}; {remedy}.",
     )
 
 
@@ -139,15 +141,9 @@ def _is_of(place: Place, stock: str, concentration: float, found: Findings) -> b
 
 
 def _title(stock: str, concentration: float | None, found: Findings) -> str:
-    from labloop.worklists.labels import stock_title
-
     units = {component.name: component.unit for component in found.definition.components}
     return stock_title(stock, concentration, units.get(stock, ""))
 
 
 def _listed(numbers: list[int]) -> str:
     return ", ".join(str(number) for number in numbers)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
