@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from anyascii import anyascii
 
-from labloop.worklists.text import RUNS, number, sheet
+from labloop.definition.checks.naming import CALCULATIONS
+from labloop.worklists.text import number, sheet
 
 _SEPARATORS = frozenset(",;\"'\\/|")
 _UNKNOWN = "N"
@@ -51,7 +52,7 @@ def labels(
     distinct = list(dict.fromkeys(names))
     owner: dict[str, str] = {}
     for name in distinct:
-        if 0 < len(name) <= longest and all(map(may, name)) and not name.startswith(RUNS):
+        if 0 < len(name) <= longest and all(map(may, name)) and not name.startswith(CALCULATIONS):
             owner.setdefault(_folded(name), name)
     made = {name: name for name in distinct if owner.get(_folded(name)) == name}
     for name in distinct:
@@ -154,7 +155,7 @@ def _in_number(text: str, place: int) -> bool:
 def _bare(text: str, joint: str) -> str:
     """Return a text without joints and spaces at its ends, and no beginning of a calculation."""
     joint = re.escape(joint)
-    return re.sub(rf"^[\s{joint}{re.escape(''.join(RUNS))}]+|[\s{joint}]+$", "", text)
+    return re.sub(rf"^[\s{joint}{re.escape(''.join(CALCULATIONS))}]+|[\s{joint}]+$", "", text)
 
 
 def _folded(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from labloop.definition.checks.naming import CALCULATIONS
 from labloop.errors import RefusedError
 from labloop.worklists.round_plan import RoundPlan
-from labloop.worklists.text import RUNS, sheet
+from labloop.worklists.text import sheet
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def deck_sheet(deck: list[Standing]) -> bytes:
 
 def _check_carried(labware: str) -> None:
     carried = all(character.isprintable() and ord(character) < 256 for character in labware)
-    if not carried or labware.startswith(RUNS):
+    if not carried or labware.startswith(CALCULATIONS):
         raise RefusedError(
             f'The worklist cannot carry the labware\'s name "{labware}"; give it one in western '
             "letters, that does not begin as a calculation does, under [robot] and on the robot."

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from labloop.definition.checks.naming import CALCULATIONS
 from labloop.errors import RefusedError
-
-RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def number(value: float) -> str:
@@ -31,13 +30,12 @@ def volume_text(ticks: int, increment_ul: float, per_ul: int = 1) -> str:
 def cell(value: Any) -> str:
     """Return one cell of a sheet for people: numbers clean, None and NaN empty.
 
-    Text that a spreadsheet would take for a calculation gets an apostrophe before it (OWASP, CSV
-    injection).
+    Text that a spreadsheet would take for a calculation gets an apostrophe before it.
     """
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(RUNS) else value
+        return f"'{value}" if value.startswith(CALCULATIONS) else value
     if isinstance(value, (int, np.integer)):
         return str(value)
     return number(float(value))
@@ -71,7 +69,7 @@ def _written(rows: Iterable[Sequence[Any]]) -> str:
 def refuse_calculations(names: Iterable[str]) -> None:
     """Raise RefusedError for a name that a spreadsheet would run; worklists never alter names."""
     for name in names:
-        if name.startswith(RUNS):
+        if name.startswith(CALCULATIONS):
             raise RefusedError(
                 f'The name "{name}" begins with {name[0]!r}, which spreadsheets take for a '
                 "calculation; rename it in campaign.toml."

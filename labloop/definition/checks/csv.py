@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labloop.csv_profiles import FIELDS, KINDS, PROFILES, USUAL_TOOLS
+from labloop.definition.checks.naming import CALCULATIONS
 from labloop.definition.models import Robot
 from labloop.errors import did_you_mean
 from labloop.robots import TOOLS
-
-_CALCULATIONS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_problems(robot: Robot) -> Iterator[str]:
@@ -96,5 +95,5 @@ def _carried(text: str) -> bool:
     return (
         text.isprintable()
         and all(ord(character) < 256 for character in text)
-        and not text.startswith(_CALCULATIONS)
+        and not text.startswith(CALCULATIONS)
     )

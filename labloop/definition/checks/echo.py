@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
+from labloop.definition.checks.volumes import is_multiple
 from labloop.definition.models import Plate, Robot, SourcePlate
 from labloop.errors import did_you_mean
 from labloop.robots import SOURCE_TYPES
@@ -31,8 +32,7 @@ def echo_problems(robot: Robot) -> Iterator[str]:
     if robot.kind not in DROP_UL:
         return
     drop = DROP_UL[robot.kind]
-    drops = robot.increment_ul / drop
-    if round(drops) < 1 or abs(drops - round(drops)) > 1e-6:
+    if not is_multiple(robot.increment_ul, drop):
         yield (
             f"[robot], increment_ul: must be a whole number of drops of {drop * 1000:g} nL "
             f"(got {robot.increment_ul * 1000:g} nL)"

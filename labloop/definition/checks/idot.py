@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labloop.definition.checks.volumes import dead_volume_problems
 from labloop.definition.models import Robot
 
 LEAST_UL = 0.008
@@ -21,13 +22,5 @@ def idot_problems(robot: Robot) -> Iterator[str]:
             f"[robot], min_dispense_ul: must be at least {LEAST_UL:g}, the least that an I.DOT "
             f"dispenses (got {robot.min_dispense_ul:g})"
         )
-    dead = [("[robot]", robot.dead_volume_ul)] + [
-        (f"[[robot.source_plate]] number {number}", plate.dead_volume_ul)
-        for number, plate in enumerate(robot.source_plates, start=1)
-    ]
-    for place, volume in dead:
-        if volume < SHED_UL:
-            yield (
-                f"{place}, dead_volume_ul: must be at least {SHED_UL:g}, what an I.DOT sheds of a "
-                f"source well before each plate (got {volume:g})"
-            )
+    why = "what an I.DOT sheds of a source well before each plate"
+    yield from dead_volume_problems(robot, SHED_UL, why)

@@ -11,6 +11,9 @@ RESERVED_NAMES = frozenset(
     {"well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"}
     | {"candidate", "source", "price"}
 )
+CALCULATIONS = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take for the beginning of a calculation (OWASP, CSV injection)."""
+
 _SUFFIXES = ("mean", "sd", "sem", "wells")  # of a response's columns
 
 
@@ -53,7 +56,7 @@ def bad_name(name: str) -> str:
         return "must not be empty"
     if name != name.strip():
         return "must not begin or end with a space"
-    if name[0] in "=+-@":
+    if name.startswith(CALCULATIONS):
         return f'must not begin with "{name[0]}", which spreadsheets take for a calculation'
     if not name.isprintable():
         return "must not hold line ends, tabs or other characters that cannot be seen"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labloop.definition.checks.volumes import is_multiple
 from labloop.definition.models import Robot
 
 STEP_UL = 0.01
@@ -13,8 +14,7 @@ def tecan_problems(robot: Robot) -> Iterator[str]:
     """Yield what is wrong with the increment of an EVO or a Fluent; nothing of other robots."""
     if robot.kind not in ("evo", "fluent"):
         return
-    steps = robot.increment_ul / STEP_UL
-    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
+    if not is_multiple(robot.increment_ul, STEP_UL):
         yield (
             f"[robot], increment_ul: must be a multiple of {STEP_UL:g} µL, to which a Tecan "
             f"worklist carries volumes (got {robot.increment_ul:g})"
