@@ -15,7 +15,7 @@ from labloop.errors import DefinitionError, RefusedError
 from labloop.plate.deck import deck_list, deck_totals
 from labloop.plate.deck_load import DeckLoad, deck_load, source_plates
 from labloop.plate.planning import Planned, planned
-from labloop.plate.tips import racks_of, sittings, tips_needed, with_pipettes
+from labloop.plate.tips import racks_of, sittings_needed, tips_needed
 from labloop.space import FormulaSpace
 from labloop.space.extra_stocks import ENOUGH, ExtraStocks, extra_stocks, stronger_stock
 from labloop.space.levels import LevelNumbers
@@ -239,12 +239,9 @@ def _different(space: FormulaSpace) -> float:
 
 def _tips(plan: Planned, definition: Definition) -> tuple[dict[str, int], int, str]:
     """Return how many tips a round takes, in how many sittings, or why no pipette can make it."""
-    robot = definition.robot
+    robot, dispenses = definition.robot, plan.dispenses
     try:
-        tips = tips_needed(plan.dispenses, robot)
-        if robot.kind not in ("ot2", "flex"):
-            return tips, 1, ""
-        return tips, len(sittings(with_pipettes(plan.dispenses, robot), robot)), ""
+        return tips_needed(dispenses, robot), sittings_needed(dispenses, robot), ""
     except RefusedError as error:
         return {}, 1, str(error)
 

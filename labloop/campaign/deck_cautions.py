@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.campaign.findings import Findings, Weighed
-from labloop.definition import DILUENT, Place, Robot
+from labloop.definition import Robot
+from labloop.plate.sources import is_named, is_place_of
 from labloop.report.numbers import counted
 from labloop.wells import normalise
 from labloop.worklists.labels import stock_title
@@ -110,12 +111,14 @@ def _places(found: Findings) -> Iterator[Weighed]:
 
 def _overflows(found: Findings) -> Iterator[Weighed]:
     """Yield stocks for which there is no room in the source plates that hold them."""
-    robot = found.definition.robot
+    robot, diluent = found.definition.robot, found.definition.plate.diluent
     for (stock, concentration), rows in _by_stock(found):
-        names = {stock, DILUENT} if stock == found.definition.plate.diluent else {stock}
-        listed = enumerate(robot.source_plates, start=1)
-        holding = [number for number, plate in listed if names & set(plate.holds)]
-        placed = any(_is_of(place, stock, concentration, found) for place in robot.places)
+        holding = [
+            number
+            for number, plate in enumerate(robot.source_plates, start=1)
+            if any(is_named(name, stock, diluent) for name in plate.holds)
+        ]
+        placed = any(is_place_of(each, stock, concentration, diluent) for each in robot.places)
         elsewhere = sorted(set(rows["source_plate"]) - set(holding))
         if holding and elsewhere and not placed:
             yield (
@@ -130,14 +133,6 @@ def _by_stock(found: Findings) -> Iterator[tuple[tuple[str, float], pd.DataFrame
     keys = ["stock", "stock_concentration"]
     for _, rows in found.deck.groupby(keys, sort=False, dropna=False):
         yield (str(rows["stock"].iloc[0]), float(rows["stock_concentration"].iloc[0])), rows
-
-
-def _is_of(place: Place, stock: str, concentration: float, found: Findings) -> bool:
-    is_diluent = stock == found.definition.plate.diluent
-    named = place.stock == stock or (is_diluent and place.stock == DILUENT)
-    return named and (
-        place.concentration is None or bool(np.isclose(place.concentration, concentration))
-    )
 
 
 def _title(stock: str, concentration: float | None, found: Findings) -> str:

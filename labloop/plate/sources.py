@@ -35,12 +35,19 @@ class _Stock:
         return self.name if self.name == self.diluent else f"{self.name} ({self.concentration:g})"
 
     def is_named(self, name: str) -> bool:
-        return name == self.name or (name == DILUENT and self.name == self.diluent)
+        return is_named(name, self.name, self.diluent)
 
-    def is_of(self, place: Place) -> bool:
-        return self.is_named(place.stock) and (
-            place.concentration is None or bool(np.isclose(place.concentration, self.concentration))
-        )
+
+def is_named(name: str, stock: str, diluent: str) -> bool:
+    """Whether a name in `holds` or `[[robot.place]]` is that of a component or the diluent."""
+    return name == stock or (name == DILUENT and stock == diluent)
+
+
+def is_place_of(place: Place, stock: str, concentration: float, diluent: str) -> bool:
+    """Whether the user gives a stock that place; `concentration` is NaN for the diluent."""
+    return is_named(place.stock, stock, diluent) and (
+        place.concentration is None or bool(np.isclose(place.concentration, concentration))
+    )
 
 
 def usable_ticks(plate: SourcePlate, increment_ul: float) -> int:
@@ -104,7 +111,10 @@ def _seats(
     Raises RefusedError where that leaves none.
     """
     given = [
-        seat for place in robot.places if stock.is_of(place) for seat in _seats_of(place, robot)
+        seat
+        for place in robot.places
+        if is_place_of(place, stock.name, stock.concentration, stock.diluent)
+        for seat in _seats_of(place, robot)
     ]
     unfilled = [seat for seat in given if seat not in filled]
     for seat in unfilled if given else _free_seats(stock, robot, taken):

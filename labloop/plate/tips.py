@@ -126,6 +126,14 @@ def sittings(made: pd.DataFrame, robot: Robot) -> list[tuple[int, ...]]:
     return [tuple(int(plate) for plate in part) for part in parts]
 
 
+def sittings_needed(dispenses: pd.DataFrame, robot: Robot) -> int:
+    """Return how many times the deck is laid for a round; `dispenses` are of `dispensing.plan`.
+
+    Raises RefusedError as `with_pipettes` does.
+    """
+    return len(sittings(with_pipettes(dispenses, robot), robot)) if robot.kind in _USUAL else 1
+
+
 def positions_of(robot: Robot) -> int:
     """Return how many slots of an Opentrons' deck plates, source plates and tip racks may take."""
     return min(robot.positions or SLOTS, SLOTS)

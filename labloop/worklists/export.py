@@ -53,7 +53,7 @@ def round_files(kind: str, plan: RoundPlan, *, stem: str) -> dict[str, bytes]:
     if kind not in WORKLISTS:
         available = ", ".join(WORKLISTS)
         raise RefusedError(
-            f'Export to "{kind}" is not available yet; available: {available}'
+            f'There is no export to "{kind}"; choose one of {available}'
             f"{did_you_mean(kind, WORKLISTS)}."
         )
     if kind not in (plan.robot.kind, "manual"):
@@ -76,4 +76,4 @@ def round_files(kind: str, plan: RoundPlan, *, stem: str) -> dict[str, bytes]:
 
 def _possible(kind: str) -> str:
     """Name the kinds that a round planned for a robot can be exported to."""
-    return '"manual"' if kind == "manual" or kind not in WORKLISTS else f'"{kind}" or "manual"'
+    return '"manual"' if kind == "manual" else f'"{kind}" or "manual"'

@@ -25,7 +25,7 @@ from labloop.plate.tips import (
 from labloop.wells import name_wells
 from labloop.worklists.labels import stock_title
 from labloop.worklists.opentrons_labware import PLATES, SOURCES, TIP_RACKS, capacity_ul, problem_of
-from labloop.worklists.opentrons_protocol import Mounted, Protocol, Standing, Stock, protocol_text
+from labloop.worklists.opentrons_protocol import Mounted, Placed, Protocol, Stock, protocol_text
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import number, volume_text
 
@@ -55,10 +55,10 @@ def worklist(plan: RoundPlan) -> dict[str, bytes]:
     made = _in_order(made, plan.robot)
     kind, groups = plan.robot.kind, sittings(made, plan.robot)
     slots = _SLOTS[kind][: positions_of(plan.robot)]
-    sources = _standing(source_labware, slots)
+    sources = _placed(source_labware, slots)
     files = {}
     for turn, plates in enumerate(groups, start=1):
-        stand = _standing(dict.fromkeys(plates, plate_labware), slots[len(sources) :])
+        stand = _placed(dict.fromkeys(plates, plate_labware), slots[len(sources) :])
         rows = made[made["plate"].isin(plates)]
         to_come = made[made["plate"] >= plates[0]]  # this protocol's and the later ones'
         protocol = Protocol(
@@ -163,10 +163,9 @@ def _in_order(made: pd.DataFrame, robot: Robot) -> pd.DataFrame:
     return numbered.sort_values(["number", "mount"], kind="stable", ignore_index=True)
 
 
-def _standing(labware: Mapping[int, str], slots: Sequence[str]) -> tuple[Standing, ...]:
+def _placed(labware: Mapping[int, str], slots: Sequence[str]) -> tuple[Placed, ...]:
     return tuple(
-        Standing(each, name, slot)
-        for (each, name), slot in zip(labware.items(), slots, strict=False)
+        Placed(each, name, slot) for (each, name), slot in zip(labware.items(), slots, strict=False)
     )
 
 

@@ -78,7 +78,7 @@ def drop_tips(pipettes) -> None:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Placed:
     """A plate or source plate, by its number, and its slot."""
 
     number: int
@@ -127,8 +127,8 @@ class Protocol:
     kind: str
     number: int
     of: int
-    sources: tuple[Standing, ...]
-    plates: tuple[Standing, ...]
+    sources: tuple[Placed, ...]
+    plates: tuple[Placed, ...]
     pipettes: tuple[Mounted, ...]
     stocks: tuple[Stock, ...]
     fresh_tip_each_dispense: bool

@@ -25,7 +25,7 @@ def test_kinds_that_cannot_be_written_are_refused(plan, kind, hint):
     with pytest.raises(RefusedError) as refusal:
         round_files(kind, plan, stem="r1")
     assert str(refusal.value) == (
-        f'Export to "{kind}" is not available yet; available: {", ".join(WORKLISTS)}{hint}.'
+        f'There is no export to "{kind}"; choose one of {", ".join(WORKLISTS)}{hint}.'
     )
 
 
