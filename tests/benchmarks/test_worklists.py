@@ -11,7 +11,6 @@ from labloop.worklists import WORKLISTS
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WORKLISTS)
 def test_every_robot_can_have_the_round(kind: str) -> None:
-    dispenses, times, kilobytes = measured(kind)
+    dispenses, _, kilobytes = measured(kind)
     assert dispenses > 3000
-    assert all(seconds > 0 for seconds in times)
     assert float(kilobytes) > 100, kilobytes
