@@ -79,7 +79,7 @@ def cells(
         "volume_nl": lambda: volumes(1000),
         "stock": lambda: [labels[stock] for stock, _ in stocks],
         "concentration": lambda: [number(concentration) for _, concentration in stocks],
-        "unit": lambda: [plan.units.get(stock, "") for stock, _ in stocks],
+        "unit": lambda: [plan.ascii_unit(stock) for stock, _ in stocks],
         "stock_title": lambda: [labels[title] for title in _titles(plan)],
         "formula": lambda: [labels[formula] for formula in _formulas(plan)],
         "liquid_class": lambda: _liquid_classes(plan, dispenses["stock"]),
@@ -110,7 +110,7 @@ def _along(wells: int) -> Mapping[str, str]:
 
 def _titles(plan: RoundPlan) -> list[str]:
     stocks = plan.dispenses[["stock", "stock_concentration"]].itertuples(index=False, name=None)
-    return [stock_title(stock, amount, plan.units.get(stock, "")) for stock, amount in stocks]
+    return [stock_title(stock, amount, plan.ascii_unit(stock)) for stock, amount in stocks]
 
 
 def _formulas(plan: RoundPlan) -> list[str]:

@@ -195,6 +195,13 @@ def test_what_a_dispense_is_of_and_for(plan):
     assert cells(plan, "row") == ["1", "2", "3", "4", "5", "6", "7", "8"]
 
 
+@pytest.mark.parametrize("unit", ["\u00b5M", "\u03bcM"])
+def test_micro_of_either_spelling_is_u(plan, unit):
+    spelt = replace(plan, units={"glucose": unit})
+    assert cells(spelt, "unit")[-1] == "uM"
+    assert cells(spelt, "stock_title")[-1] == "glucose 10 uM"
+
+
 def test_tips_are_changed_between_stocks_or_dispenses(plan):
     assert "".join(cells(plan, "new_tip")) == "10000011"
     assert "".join(cells(plan, "change_tip")) == "00000011"
