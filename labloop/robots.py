@@ -146,6 +146,14 @@ PIPETTES: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 """Least and greatest volume in µL of each Opentrons pipette, by the name of its Python API."""
 
+USUAL_PIPETTES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "ot2": ("p20_single_gen2", "p300_single_gen2"),
+        "flex": ("flex_1channel_50", "flex_1channel_1000"),
+    }
+)
+"""The pipettes of each Opentrons where the campaign names none, the first on the left mount."""
+
 TOOLS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "TS_10": (0.2, 10.0),

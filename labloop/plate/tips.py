@@ -8,8 +8,6 @@ not stand on its deck together, the plates are made in several sittings, each wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +16,7 @@ from labloop.definition import Robot
 from labloop.definition.checks.sources import pipette_problems
 from labloop.errors import RefusedError
 from labloop.plate.dispensing import in_parts, microlitres
-from labloop.robots import PIPETTES
+from labloop.robots import PIPETTES, USUAL_PIPETTES
 from labloop.wells import name_plate_wells
 
 if TYPE_CHECKING:
@@ -30,12 +28,6 @@ RACK = 96
 SLOTS = 11
 """Slots of an Opentrons' deck beside the one with the trash."""
 
-_USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "ot2": ("p20_single_gen2", "p300_single_gen2"),
-        "flex": ("flex_1channel_50", "flex_1channel_1000"),
-    }
-)
 _WITHOUT_TIPS = ("echo525", "echo550", "mantis", "idot")
 _TIP_OF_ANY = "tip"
 
@@ -50,7 +42,7 @@ def tips_needed(dispenses: pd.DataFrame, robot: Robot) -> dict[str, int]:
     """
     if robot.kind in _WITHOUT_TIPS:
         return {}
-    if robot.kind not in _USUAL:
+    if robot.kind not in USUAL_PIPETTES:
         return {_TIP_OF_ANY: _count(dispenses, robot)}
     made = with_pipettes(dispenses, robot)
     needed = dict.fromkeys(pipettes_of(robot), 0)
@@ -83,7 +75,7 @@ def pipettes_of(robot: Robot) -> tuple[str, ...]:
     """
     for problem in pipette_problems(robot):
         raise RefusedError(f"{problem}.")
-    return robot.pipettes or _USUAL[robot.kind]
+    return robot.pipettes or USUAL_PIPETTES[robot.kind]
 
 
 def with_pipettes(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
@@ -131,7 +123,9 @@ def sittings_needed(dispenses: pd.DataFrame, robot: Robot) -> int:
 
     Raises RefusedError as `with_pipettes` does.
     """
-    return len(sittings(with_pipettes(dispenses, robot), robot)) if robot.kind in _USUAL else 1
+    return (
+        len(sittings(with_pipettes(dispenses, robot), robot)) if robot.kind in USUAL_PIPETTES else 1
+    )
 
 
 def positions_of(robot: Robot) -> int:

@@ -160,13 +160,13 @@ def test_what_is_left_out_has_defaults():
 
 @pytest.mark.parametrize("kind", ROBOTS)
 def test_a_robot_has_its_makers_limits_unless_the_campaign_says_otherwise(kind):
-    text = f'{SMALLEST}\n[robot]\nkind = "{kind}"\nmax_dispense_ul = 4.0\nmin_dispense_ul = 2.0\n'
+    text = f'{SMALLEST}\n[robot]\nkind = "{kind}"\nmax_dispense_ul = 10.0\nmin_dispense_ul = 5.0\n'
     robot = parse(text).robot
     assert robot.increment_ul == ROBOTS[kind].increment_ul
     assert robot.dead_volume_ul == ROBOTS[kind].dead_volume_ul
     assert robot.source_wells == ROBOTS[kind].source_wells
     assert robot.source_well_volume_ul == ROBOTS[kind].source_well_volume_ul
-    assert (robot.min_dispense_ul, robot.max_dispense_ul) == (2.0, 4.0)
+    assert (robot.min_dispense_ul, robot.max_dispense_ul) == (5.0, 10.0)
 
 
 def test_a_definition_cannot_be_changed():

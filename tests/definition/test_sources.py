@@ -125,3 +125,22 @@ def test_pipettes(robot: dict[str, Any], found: list[str]) -> None:
     assert len(seen) == len(found)
     for sentence, part in zip(seen, found, strict=True):
         assert part in sentence
+
+
+@pytest.mark.parametrize(
+    ("robot", "found"),
+    [
+        (
+            {"kind": "flex", "min_dispense_ul": 1.0},
+            ["at least 5, the least that flex_1channel_50 and flex_1channel_1000 can make (got 1)"],
+        ),
+        (
+            {"kind": "ot2", "pipettes": ["p300_single_gen2"], "min_dispense_ul": 5.0},
+            ["at least 20, the least that p300_single_gen2 can make (got 5)"],
+        ),
+        ({"kind": "ot2", "pipettes": ["p300_single_gen2"]}, []),
+        ({"kind": "hamilton", "min_dispense_ul": 0.5}, []),
+    ],
+)
+def test_a_least_volume_that_no_pipette_makes(robot: dict[str, Any], found: list[str]) -> None:
+    assert problems(robot) == [f"[robot], min_dispense_ul: must be {each}" for each in found]

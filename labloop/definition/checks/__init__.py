@@ -18,7 +18,11 @@ from labloop.definition.checks.plates import plate_problems, volume_problems
 from labloop.definition.checks.proposals import proposal_problems
 from labloop.definition.checks.responses import objective_problems, response_problems
 from labloop.definition.checks.robots import robot_problems
-from labloop.definition.checks.sources import pipette_problems, source_problems
+from labloop.definition.checks.sources import (
+    least_volume_problems,
+    pipette_problems,
+    source_problems,
+)
 from labloop.definition.models import Component, Response
 
 
@@ -49,7 +53,11 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
     if plate is not None:
         found += plate_problems(plate, formulas, components)
     if robot is not None:
-        found += [*robot_problems(robot), *pipette_problems(robot)]
+        found += [
+            *robot_problems(robot),
+            *pipette_problems(robot),
+            *least_volume_problems(robot),
+        ]
     if plate is not None and robot is not None:
         found += volume_problems(plate, robot)
         found += echo_plate_problems(plate, robot)

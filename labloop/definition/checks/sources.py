@@ -12,11 +12,11 @@ import numpy as np
 
 from labloop.definition.models import DILUENT, Component, Place, Plate, Robot
 from labloop.errors import did_you_mean
-from labloop.robots import PIPETTES
+from labloop.robots import PIPETTES, USUAL_PIPETTES
 from labloop.wells import normalise, parse_well, well_names
 
 _MOUNTS = 2
-_OPENTRONS = ("ot2", "flex")
+_OPENTRONS = tuple(USUAL_PIPETTES)
 
 
 def source_problems(
@@ -65,6 +65,19 @@ def pipette_problems(robot: Robot) -> Iterator[str]:
         yield (
             "[robot], pipettes: must be one or two different ones, since there are two mounts (got "
             f"{', '.join(robot.pipettes)})"
+        )
+
+
+def least_volume_problems(robot: Robot) -> Iterator[str]:
+    """Yield that no pipette of an Opentrons makes the least volume that rounds are planned with."""
+    if robot.kind not in _OPENTRONS or any(pipette_problems(robot)):
+        return
+    names = robot.pipettes or USUAL_PIPETTES[robot.kind]
+    least = min(PIPETTES[name][0] for name in names)
+    if robot.min_dispense_ul < least:
+        yield (
+            f"[robot], min_dispense_ul: must be at least {least:g}, the least that "
+            f"{' and '.join(names)} can make (got {robot.min_dispense_ul:g})"
         )
 
 
