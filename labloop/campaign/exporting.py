@@ -61,12 +61,15 @@ def round_plan(opened: Store, number: int, robot: Robot) -> RoundPlan:
 def spelled_as(planned: Robot, now: Robot) -> Robot:
     """Return the robot that a round was planned for with the names, tips and columns of now.
 
-    A robot of another kind, and source plates of another form, change nothing.
+    A robot of another kind changes nothing, nor do source plates that hold other stocks or have
+    other wells: their number now means another plate.
     """
     if planned.kind != now.kind:
         return planned
     plates = tuple(
-        plate.model_copy(update={"labware": again.labware}) if again.wells == plate.wells else plate
+        plate.model_copy(update={"labware": again.labware})
+        if (again.wells, again.holds) == (plate.wells, plate.holds)
+        else plate
         for plate, again in (
             (plate, now.source_plate(number))
             for number, plate in enumerate(planned.source_plates, start=1)

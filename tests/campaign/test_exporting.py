@@ -35,3 +35,11 @@ def test_source_plates_of_another_form_keep_their_names():
     now = Robot(kind="hamilton", source_plate=[TROUGH | {"wells": 12, "labware": "Reservoir"}])
     assert spelled_as(planned, now).source_plates == planned.source_plates
     assert spelled_as(planned, Robot(kind="hamilton")).source_plates == planned.source_plates
+
+
+def test_source_plates_that_changed_places_keep_their_names():
+    deep = TROUGH | {"labware": "Deep", "holds": ["a"]}
+    flat = TROUGH | {"labware": "Flat", "well_volume_ul": 300.0, "holds": ["b"]}
+    planned = Robot(kind="hamilton", source_plate=[deep, flat])
+    assert spelled_as(planned, Robot(kind="hamilton", source_plate=[flat, deep])) == planned
+    assert spelled_as(planned, Robot(kind="hamilton", source_plate=[flat])) == planned
