@@ -17,6 +17,7 @@ import numpy as np
 
 from labloop.definition import DILUENT, Place, Robot, SourcePlate
 from labloop.errors import RefusedError
+from labloop.ticks import exact, most_ticks
 from labloop.wells import column_major, normalise
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def is_place_of(place: Place, stock: str, concentration: float, diluent: str) ->
 
 def usable_ticks(plate: SourcePlate, increment_ul: float) -> int:
     """Return how many whole increments are drawn from one well of a source plate."""
-    return int(plate.gives_ul / increment_ul + 1e-6)
+    gives = exact(plate.well_volume_ul) - exact(plate.dead_volume_ul)
+    if plate.most_from_well_ul is not None:
+        gives = min(gives, exact(plate.most_from_well_ul))
+    return most_ticks(gives, increment_ul)
 
 
 def with_sources(dispenses: pd.DataFrame, robot: Robot, diluent: str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from labloop.definition.checks.sources import pipette_problems
 from labloop.errors import RefusedError
 from labloop.plate.dispensing import in_parts, microlitres
 from labloop.robots import PIPETTES, USUAL_PIPETTES
+from labloop.ticks import least_ticks, most_ticks
 from labloop.wells import name_plate_wells
 
 if TYPE_CHECKING:
@@ -90,9 +91,10 @@ def with_pipettes(dispenses: pd.DataFrame, robot: Robot) -> pd.DataFrame:
     """
     names = sorted(pipettes_of(robot), key=lambda name: PIPETTES[name][1])
     ticks = dispenses["ticks"].to_numpy(dtype=np.int64)
-    least, most = np.array([PIPETTES[name] for name in names]).T / robot.increment_ul
+    least = np.array([least_ticks(PIPETTES[name][0], robot.increment_ul) for name in names])
+    most = np.array([most_ticks(PIPETTES[name][1], robot.increment_ul) for name in names])
     # A pipette that holds less than one increment makes nothing, in however many parts.
-    least, most = np.ceil(least - 1e-6), np.maximum(np.floor(most + 1e-6), 0.5)
+    most = np.maximum(most, 0.5)
     parts = np.ceil(ticks[:, None] / most)
     parts[ticks[:, None] // parts < least] = np.inf
     _refuse_unmade(dispenses[np.isinf(parts).all(axis=1)], names)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labloop.definition import Component, Plate, Robot
+from labloop.ticks import least_ticks, most_ticks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,8 +38,8 @@ class Volumes:
             increment_ul=increment,
             well_ul=plate.well_volume_ul,
             capacity=round((plate.well_volume_ul - plate.inoculum_ul) / increment),
-            minimum=int(np.ceil(robot.min_dispense_ul / increment - 1e-9)),
-            maximum=int(np.floor(robot.max_dispense_ul / increment + 1e-9)),
+            minimum=least_ticks(robot.min_dispense_ul, increment),
+            maximum=most_ticks(robot.max_dispense_ul, increment),
         )
 
     def can_dispense(self, ticks: Ints) -> npt.NDArray[np.bool_]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labloop.errors import RefusedError
+from labloop.ticks import exact
 from labloop.wells import LARGEST_WELL_UL, column_major, name_plate_wells
 from labloop.worklists.round_plan import RoundPlan
 from labloop.worklists.text import number, refuse_calculations
@@ -42,11 +42,6 @@ def check(plan: RoundPlan) -> None:
     problems = [*_places(plan), *_volumes(plan), *_fills(plan), *_sources(plan)]
     if problems:
         raise RefusedError(f"The round cannot be exported: {'; '.join(problems)}. {_REMEDY}")
-
-
-def _exact(volume_ul: float) -> Fraction:
-    """Return a volume exactly as its decimals are written in campaign.toml."""
-    return Fraction(str(volume_ul))
 
 
 def _named(rows: pd.DataFrame, well: str = "well", plate: str = "plate") -> str:
@@ -101,8 +96,8 @@ def _volumes(plan: RoundPlan) -> Iterator[str]:
     robot, increment = plan.robot, plan.robot.increment_ul
     volume = plan.dispenses["volume_ul"].to_numpy(dtype=np.float64)
     ticks = plan.dispenses["ticks"].to_numpy(dtype=np.float64)
-    least = math.ceil(_exact(robot.min_dispense_ul) / _exact(increment))
-    most = math.floor(_exact(robot.max_dispense_ul) / _exact(increment))
+    least = math.ceil(exact(robot.min_dispense_ul) / exact(increment))
+    most = math.floor(exact(robot.max_dispense_ul) / exact(increment))
     with np.errstate(invalid="ignore"):  # a volume that is no number is refused like any other
         # What a volume in µL can be off as a float; always less than a tick.
         slack = np.minimum(1e-9 + 4 * np.spacing(np.abs(volume)), increment / 4)
@@ -129,8 +124,8 @@ def _fills(plan: RoundPlan) -> Iterator[str]:
     plate = plan.plate
     sums = plan.dispenses.groupby(["plate", "well"])["ticks"].sum().rename("total").reset_index()
     wells = _filled(plan).merge(sums, on=["plate", "well"], how="left").fillna({"total": 0})
-    inoculum, increment = _exact(plate.inoculum_ul), _exact(plan.robot.increment_ul)
-    planned = round((_exact(plate.well_volume_ul) - inoculum) / increment)
+    inoculum, increment = exact(plate.inoculum_ul), exact(plan.robot.increment_ul)
+    planned = round((exact(plate.well_volume_ul) - inoculum) / increment)
     for wrong, word, extreme in (
         (wells[wells["total"] > planned], "more", "max"),
         (wells[wells["total"] < planned], "less", "min"),
@@ -141,7 +136,7 @@ def _fills(plan: RoundPlan) -> Iterator[str]:
                 f"inoculum, {_held(wrong['total'].agg(extreme), plan)} µL"
             )
     room = plate.well_capacity_ul or LARGEST_WELL_UL[plate.wells]
-    most = math.floor((_exact(room) - inoculum) / increment)
+    most = math.floor((exact(room) - inoculum) / increment)
     spilling = wells[wells["total"] > most]
     if not spilling.empty:
         yield (
@@ -152,8 +147,8 @@ def _fills(plan: RoundPlan) -> Iterator[str]:
 
 def _held(ticks: float, plan: RoundPlan) -> str:
     """Return what a well holds with its inoculum, in µL."""
-    filled = _exact(ticks) * _exact(plan.robot.increment_ul)
-    return number(float(filled + _exact(plan.plate.inoculum_ul)))
+    filled = exact(ticks) * exact(plan.robot.increment_ul)
+    return number(float(filled + exact(plan.plate.inoculum_ul)))
 
 
 def _sources(plan: RoundPlan) -> Iterator[str]:
@@ -161,10 +156,10 @@ def _sources(plan: RoundPlan) -> Iterator[str]:
     taken = dispenses.groupby(_SOURCE)["ticks"].sum().rename("taken").reset_index()
     for source_plate, of_plate in _by_source_plate(taken):
         plate = plan.robot.source_plate(source_plate)
-        filled = _exact(plate.well_volume_ul) - _exact(plate.dead_volume_ul)
+        filled = exact(plate.well_volume_ul) - exact(plate.dead_volume_ul)
         limit = plate.most_from_well_ul
-        gives = filled if limit is None else min(filled, _exact(limit))
-        most = math.floor(gives / _exact(plan.robot.increment_ul))
+        gives = filled if limit is None else min(filled, exact(limit))
+        most = math.floor(gives / exact(plan.robot.increment_ul))
         drained = of_plate[of_plate["taken"] > most]
         if not drained.empty:
             why = (

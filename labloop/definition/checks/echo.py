@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from labloop.definition.checks.volumes import is_multiple
 from labloop.definition.models import Plate, Robot, SourcePlate
 from labloop.errors import did_you_mean
 from labloop.robots import SOURCE_TYPES
+from labloop.ticks import is_multiple
 
 DROP_UL = {"echo525": 0.025, "echo550": 0.0025}
 """The drop of each kind of Echo, in µL."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labloop.definition.checks.volumes import dead_volume_problems, is_multiple
+from labloop.definition.checks.volumes import dead_volume_problems
 from labloop.definition.models import Robot
+from labloop.ticks import is_multiple
 
 STEP_UL = 0.1
 LEAST_DEAD_UL = 10.0

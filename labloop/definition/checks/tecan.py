@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labloop.definition.checks.volumes import is_multiple
 from labloop.definition.models import Robot
+from labloop.ticks import is_multiple
 
 STEP_UL = 0.01
 

@@ -1,17 +1,10 @@
-"""What the checks of several robots ask of volumes, by the decimals that stand in campaign.toml."""
+"""What the checks of several robots ask of volumes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from labloop.definition.models import Robot
-
-
-def is_multiple(volume_ul: float, step_ul: float) -> bool:
-    """Whether a volume is a whole number, one or more, of steps."""
-    steps = Fraction(str(volume_ul)) / Fraction(str(step_ul))
-    return steps >= 1 and steps.denominator == 1
 
 
 def dead_volume_problems(robot: Robot, least_ul: float, why: str) -> Iterator[str]:
