@@ -254,7 +254,7 @@ def _refusal(definition: Definition, plan: Planned) -> str:
         layout=plan.layout,
         recipes=plan.recipes,
         dispenses=plan.dispenses,
-        units={c.name: c.unit if c.choices is None else "" for c in definition.components},
+        units=definition.units,
         plate=definition.plate,
         robot=definition.robot,
     )

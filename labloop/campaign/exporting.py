@@ -52,7 +52,7 @@ def round_plan(opened: Store, number: int, robot: Robot) -> RoundPlan:
         layout=seen.layout,
         recipes=_recipes(opened, number, definition, seen.layout, seen.dispenses),
         dispenses=seen.dispenses,
-        units={c.name: c.unit if c.choices is None else "" for c in definition.components},
+        units=definition.units,
         plate=definition.plate,
         robot=spelled_as(definition.robot, robot),
     )

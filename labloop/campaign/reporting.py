@@ -73,10 +73,8 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
 
 
 def _components(definition: Definition) -> tuple[Component, ...]:
-    return tuple(
-        Component(c.name, c.unit if c.choices is None else "", *c.ends)
-        for c in definition.components
-    )
+    units = definition.units
+    return tuple(Component(c.name, units[c.name], *c.ends) for c in definition.components)
 
 
 def _responses(definition: Definition) -> tuple[Response, ...]:

@@ -357,6 +357,11 @@ class Definition(_Section):
         return [component.name for component in self.components]
 
     @property
+    def units(self) -> dict[str, str]:
+        """Unit of each component by its name, in the order of campaign.toml; none of choices."""
+        return {c.name: c.unit if c.choices is None else "" for c in self.components}
+
+    @property
     def response_names(self) -> list[str]:
         """Names of the responses, in the order of campaign.toml."""
         return [response.name for response in self.responses]

@@ -399,6 +399,11 @@ def test_mistakes_in_the_plate(plate, problem):
             "[robot], min_dispense_ul: must not exceed max_dispense_ul 1000 (got 2000)",
         ),
         (
+            {"min_dispense_ul": 0.05, "increment_ul": 0.05, "max_dispense_ul": 0.1},
+            "[robot], max_dispense_ul: a well of 200 µL would take 2000 dispenses of 0.1 µL; raise "
+            "it, or use smaller wells",
+        ),
+        (
             {"dead_volume_ul": 10000.0},
             "[robot], dead_volume_ul: must be below source_well_volume_ul 10000 (got 10000)",
         ),

@@ -10,6 +10,8 @@ from labloop.definition.models import Component, Plate, Robot
 from labloop.errors import did_you_mean
 from labloop.wells import LARGEST_WELL_UL, edge_wells, parse_well, well_names
 
+_MOST_PARTS = 1000
+
 
 def plate_problems(
     plate: Plate, formulas: Mapping[str, Any] | None, components: tuple[Component, ...]
@@ -76,3 +78,9 @@ def volume_problems(plate: Plate, robot: Robot) -> Iterator[str]:
                 f"[plate], {key}: must be a whole number of the robot's increments of "
                 f"{robot.increment_ul:g} µL (got {volume:g})"
             )
+    parts = plate.well_volume_ul / robot.max_dispense_ul
+    if parts > _MOST_PARTS:
+        yield (
+            f"[robot], max_dispense_ul: a well of {plate.well_volume_ul:g} µL would take "
+            f"{parts:.0f} dispenses of {robot.max_dispense_ul:g} µL; raise it, or use smaller wells"
+        )
