@@ -298,10 +298,18 @@ def propose(
 def export(campaign: str, kind: str, number: int | None, out: Path, dry_run: bool) -> None:
     """Write a round's plate map, worklist and deck list."""
     with _open(campaign) as opened:
-        for path in opened.export(kind, out, number, dry_run=dry_run):
-            click.echo(path)
+        paths = opened.export(kind, out, number, dry_run=dry_run)
+    for path in paths:
+        click.echo(path)
     if dry_run:
         say("This was a rehearsal; nothing was written.")
+        return
+    from labloop.worklists import other_parts
+
+    old = other_parts(paths)
+    if old:
+        names = ", ".join(path.name for path in old)
+        say(f"Of an earlier export in other parts, and no longer to be run: {names}.")
 
 
 @main.command()

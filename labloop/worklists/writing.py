@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from labloop.errors import RefusedError
+
+_PART = re.compile(r"-\d+-of-\d+(?=\.)")
 
 
 def check_writable(file: Path) -> None:
@@ -46,6 +49,17 @@ def write_files(folder: str | Path, files: Mapping[str, bytes]) -> list[Path]:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
     return [target for _, target in written]
+
+
+def other_parts(paths: Sequence[Path]) -> list[Path]:
+    """Return the parts (`…-1-of-3.py`) that an earlier writing in fewer or more parts left behind.
+
+    `paths` is what was written now.
+    """
+    wholes = {_PART.sub("", path.name) for path in paths}
+    folders = {path.parent for path in paths}
+    beside = {path for folder in folders for path in folder.iterdir()} - set(paths)
+    return sorted(path for path in beside if _PART.sub("", path.name) in wholes)
 
 
 def _check_name(name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labloop.errors import RefusedError
-from labloop.worklists import check_writable, write_files
+from labloop.worklists import check_writable, other_parts, write_files
 
 
 def test_files_are_written_as_they_are_and_replace_older_ones(tmp_path):
@@ -47,6 +47,15 @@ def test_an_interruption_leaves_no_parts_behind(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_files(tmp_path, {"a.csv": b"new"})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_of_an_earlier_writing_are_known(tmp_path):
+    old = ["r1-ot2-1-of-3.py", "r1-ot2-2-of-3.py", "r1-ot2-3-of-3.py", "r10-ot2-1-of-2.py"]
+    write_files(tmp_path, dict.fromkeys([*old, "r1-map.csv", "notes.txt"], b""))
+    now = write_files(tmp_path, {"r1-map.csv": b"", "r1-ot2.py": b""})
+    assert [path.name for path in other_parts(now)] == old[:3]
+    now = write_files(tmp_path, dict.fromkeys(old[:3], b""))
+    assert [path.name for path in other_parts(now)] == ["r1-ot2.py"]
 
 
 def test_what_can_be_written_is_found_out_without_writing(tmp_path):
