@@ -215,6 +215,14 @@ def test_it_prints_a_stock_and_plate_a_page_on_any_paper():
     assert "break-before: page" in html
 
 
+def test_its_print_stays_small():
+    html = to_html(made(24, [10]), campaign="medium", number=1)
+    # Chromium prints each gradient of a well as a shading or picture of its own: 40 MB a round.
+    assert not re.search("gradient|blur|filter:|opacity:", html)
+    assert '.empty::before { content: "\\00d7"' in html
+    assert '.none::before { content: "\\00b7"' in html
+
+
 @pytest.mark.parametrize("name", ["bench_sheet.html.j2", "bench_sheet.css"])
 def test_templates_are_part_of_the_package(name):
     assert (resources.files("labloop.report") / "templates" / name).is_file()
