@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labloop.plain import plain
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -62,7 +64,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def show_frame(frame: pd.DataFrame) -> None:
-    """Write a frame to standard output as an aligned table, four figures a number."""
+    """Write a frame to standard output as an aligned table, numbers as `plain` writes them."""
     if frame.index.name is not None:
         frame = frame.reset_index()
     columns = [_column(name, frame[name]) for name in frame.columns]
@@ -83,7 +85,7 @@ def _column(name: str, values: pd.Series) -> list[str]:
 def _text(value: Any) -> str:
     if _is_missing(value):
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return plain(value) if isinstance(value, float) else str(value)
 
 
 def _is_missing(value: Any) -> bool:

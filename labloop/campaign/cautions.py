@@ -8,7 +8,8 @@ import numpy as np
 
 from labloop.campaign.deck_cautions import deck_notes, deck_warnings
 from labloop.campaign.findings import Findings, Weighed
-from labloop.campaign.reach_cautions import reach_notes, reach_warnings, some
+from labloop.campaign.reach_cautions import reach_notes, reach_warnings, some, unused_notes
+from labloop.plain import plain
 
 MOST_FIT = 0.75
 """Share of random formulas that fit a well from which on its volume does not matter."""
@@ -27,7 +28,7 @@ def warnings(found: Findings) -> tuple[str, ...]:
 def notes(found: Findings) -> tuple[str, ...]:
     """Return what is worth knowing and does no harm."""
     tight = [_tightness(found)] if _FEW_FIT <= found.use.fits < MOST_FIT else []
-    return (*reach_notes(found), *tight, *_used_up(found), *deck_notes(found))
+    return (*reach_notes(found), *unused_notes(found), *tight, *_used_up(found), *deck_notes(found))
 
 
 def _too_few(found: Findings) -> Iterator[Weighed]:
@@ -58,17 +59,17 @@ def _tightness(found: Findings) -> str:
     """Say how much does not fit the well, what takes the most of it, and what would make room."""
     use = found.use
     order = np.argsort(-use.usual, kind="stable")[:_LARGEST]
-    largest = [f"{found.space.names[j]} {use.usual[j]:.3g}" for j in order if use.usual[j] > 0]
+    largest = [f"{found.space.names[j]} {plain(use.usual[j])}" for j in order if use.usual[j] > 0]
     mostly = use.usual[order].sum() > use.usual.sum() / 2
     sentence = (
-        f"The highest concentrations together take {use.high.sum():.4g} µL, and a well has "
-        f"{use.room:.4g} µL beside the inoculum: {1 - use.fits:.0%} of random formulas do not fit "
-        f"and are thinned. A formula's {use.usual.sum():.3g} µL are "
+        f"The highest concentrations together take {plain(use.high.sum())} µL, and a well has "
+        f"{plain(use.room)} µL beside the inoculum: {1 - use.fits:.0%} of random formulas do not "
+        f"fit and are thinned. A formula's {plain(use.usual.sum())} µL are "
         f"{'mostly' if mostly else 'spread over many components, the largest'} {', '.join(largest)}"
     )
     if found.stronger:
         units = {component.name: component.unit for component in found.space.components}
-        stocks = [f"{name} {stock:g} {units[name]}" for name, stock in found.stronger.items()]
+        stocks = [f"{name} {plain(stock)} {units[name]}" for name, stock in found.stronger.items()]
         return (
             f"{sentence}; with stronger stocks that dissolve ({some(stocks)}) "
             f"{found.fits_with_stronger:.0%} fit."

@@ -68,10 +68,16 @@ def _round(checked: Checked) -> str:
         + (f" and takes {_tips(checked)}" if checked.tips else "")
         + "; the volumes above are those of a typical first one."
     )
-    return (
-        f"{text} {checked.feasible:.0%} of random formulas satisfy all constraints as they are; "
-        "the others are mended."
-    )
+    return f"{text} {_feasible(checked.feasible)}"
+
+
+def _feasible(share: float) -> str:
+    if share == 1:
+        return "All random formulas satisfy all constraints as they are."
+    if share == 0:
+        return "No random formula satisfies all constraints as it is: all are mended."
+    shown = f"{share:.0%}" if 0.005 <= share < 0.995 else f"{share:.2%}"
+    return f"{shown} of random formulas satisfy all constraints as they are; the others are mended."
 
 
 def _tips(checked: Checked) -> str:
@@ -80,4 +86,6 @@ def _tips(checked: Checked) -> str:
         f"{number} of {kind}" for kind, number in checked.tips.items() if len(checked.tips) > 1
     ]
     total = counted(sum(checked.tips.values()), "tip")
+    if len(checked.tips) == 1 and sum(checked.tips.values()) == len(checked.deck):
+        total += ", one a stock"
     return f"{total} ({racks}{': ' if named else ''}{', '.join(named)})"

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.campaign.cautions import MOST_FIT, notes, warnings
+from labloop.campaign.checked_frames import (
+    component_frame,
+    extra_frame,
+    stronger_frame,
+    with_places,
+)
 from labloop.campaign.findings import Findings
 from labloop.definition import Definition
 from labloop.errors import DefinitionError, RefusedError
 from labloop.plate.deck import deck_list, deck_totals
 from labloop.plate.deck_load import DeckLoad, deck_load, source_plates
 from labloop.plate.planning import Planned, planned
-from labloop.plate.tips import racks_of, sittings_needed, tips_needed
+from labloop.plate.tips import rack_changes, racks_of, sittings_needed, tips_needed
 from labloop.space import FormulaSpace
 from labloop.space.extra_stocks import ENOUGH, ExtraStocks, extra_stocks, stronger_stock
 from labloop.space.levels import LevelNumbers
-from labloop.space.reach import Reach, reach
+from labloop.space.reach import reach
 from labloop.space.volume_use import VolumeUse, volume_use
 
 if TYPE_CHECKING:
@@ -52,7 +58,7 @@ class Checked:
             `source_plates` (their numbers, as text), `source_wells`, `volume_ul`,
             `dead_volume_ul`, `fill_volume_ul`.
         source_plates: Frame of the source plates: `source_plate`, `labware`, `wells`, `used`,
-            `stocks`, `fill_volume_ul`.
+            `stocks`.
         plates: How many plates a round takes.
         wells: How many wells of them are filled.
         tips: How many tips a round takes, by pipette or kind; empty for robots without tips.
@@ -105,10 +111,10 @@ def check(definition: Definition, space: FormulaSpace) -> Checked:
     tips, times, refusal = _tips(plan, definition)
     found = _found(definition, space, levels, plan, tips, times, refusal)
     return Checked(
-        components=_components(space, found.reaches, found.use),
-        extra_stocks=_extra_frame(definition, found.extra),
-        stronger_stocks=_stronger_frame(definition, found.stronger),
-        deck=_with_places(deck_totals(found.deck), found.deck),
+        components=component_frame(space, found.reaches, found.use),
+        extra_stocks=extra_frame(definition, found.extra),
+        stronger_stocks=stronger_frame(definition, found.stronger),
+        deck=with_places(deck_totals(found.deck), found.deck),
         source_plates=source_plates(found.deck, definition.robot),
         plates=int(plan.layout["plate"].nunique()),
         wells=int((plan.layout["role"] != "empty").sum()),
@@ -149,35 +155,12 @@ def _found(
         deck=deck_list(plan.dispenses, definition.robot),
         load=deck_load(plan.dispenses, tips, definition.robot),
         sittings=times,
+        rack_changes=0 if refusal else rack_changes(plan.dispenses, definition.robot),
         different=_different(space),
         refusal=refusal or _refusal(definition, plan),
         fits_with_extra=_fits_with(definition, {n: each.stocks for n, each in extra.items()}),
         fits_with_stronger=_fits_with(definition, {n: (each,) for n, each in stronger.items()}),
     )
-
-
-def _components(space: FormulaSpace, reaches: list[Reach], use: VolumeUse) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = []
-    for j, table in enumerate(space.tables):
-        component, reached = table.component, reaches[j]
-        positive = table.concentration[table.concentration > 0]
-        plain = component.choices is None
-        rows.append(
-            {
-                "unit": component.unit if plain else "",
-                "levels": len(table),
-                "lowest": float(positive.min()) if plain and len(positive) else np.nan,
-                "highest": float(table.concentration.max()) if plain else np.nan,
-                "reach": reached.share,
-                "fine_from": reached.fine_from if plain else np.nan,
-                "worst_error": round(reached.worst_error, 9),
-                "high_ul": round(float(use.high[j]), 9),
-                "usual_ul": round(float(use.usual[j]), 9),
-            }
-        )
-    return pd.DataFrame(rows, index=pd.Index(space.names, name="component"))
 
 
 def _extra(space: FormulaSpace, levels: LevelNumbers) -> dict[str, ExtraStocks]:
@@ -263,36 +246,3 @@ def _refusal(definition: Definition, plan: Planned) -> str:
     except RefusedError as error:
         return str(error)
     return ""
-
-
-def _extra_frame(definition: Definition, extra: Mapping[str, ExtraStocks]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = ["component", "unit", "reach", "stock", "with_stock", "second_stock", "with_both"]
-    rows = []
-    for component in definition.components:
-        if component.name in extra:
-            found = extra[component.name]
-            first, second = (*found.stocks, np.nan)[:2]
-            shares = (*found.reach, np.nan)[:3]
-            rows.append([component.name, component.unit, shares[0], first, shares[1], second])
-            rows[-1].append(shares[2])
-    numbers = dict.fromkeys(["reach", "stock", "with_stock", "second_stock", "with_both"], float)
-    return pd.DataFrame(rows, columns=columns).astype(numbers)
-
-
-def _stronger_frame(definition: Definition, stronger: Mapping[str, float]) -> pd.DataFrame:
-    import pandas as pd
-
-    units = {component.name: component.unit for component in definition.components}
-    rows = [[name, units[name], stock] for name, stock in stronger.items()]
-    return pd.DataFrame(rows, columns=["component", "unit", "stock"]).astype({"stock": float})
-
-
-def _with_places(totals: pd.DataFrame, deck: pd.DataFrame) -> pd.DataFrame:
-    """Return the stocks' totals with the numbers of the source plates that each stands in."""
-    keys = ["stock", "stock_concentration"]
-    plates = deck.groupby(keys, dropna=False, sort=False)["source_plate"].unique()
-    where = [", ".join(str(number) for number in sorted(numbers)) for numbers in plates]
-    totals.insert(2, "source_plates", where)
-    return totals

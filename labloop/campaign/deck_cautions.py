@@ -9,8 +9,10 @@ import numpy as np
 
 from labloop.campaign.findings import Findings, Weighed
 from labloop.definition import Robot
+from labloop.plain import plain
 from labloop.plate.sources import is_named, is_place_of
 from labloop.report.numbers import counted
+from labloop.robots import USUAL_PIPETTES
 from labloop.wells import normalise
 from labloop.worklists.labels import stock_title
 
@@ -37,6 +39,9 @@ def deck_notes(found: Findings) -> Iterator[str]:
             f"The plates of a round do not stand on the deck together: they are made in "
             f"{found.sittings} sittings, each with tips of its own."
         )
+    if found.rack_changes:
+        times = "once" if found.rack_changes == 1 else f"{found.rack_changes} times"
+        yield f"The tip racks are changed {times} during the run; the protocol pauses for it."
     used, robot = set(found.deck["source_plate"]), found.definition.robot
     usual = Robot(kind=robot.kind).source_plates
     for number, plate in enumerate(robot.source_plates, start=1):
@@ -63,17 +68,22 @@ def _little_from_a_well(found: Findings) -> Iterator[str]:
     drained = int(np.ceil(taken / holds).sum())
     if len(deck) > 2 * drained:
         yield (
-            f"From one source well the robot takes at most {usual.gives_ul:g} µL, so that stocks "
-            f"stand in {len(deck)} wells; if yours draws all {holds:g} µL above the dead volume, "
-            f"set most_from_well_ul = {holds:g} under [robot], and they stand in {drained}."
+            f"From one source well the robot takes at most {plain(usual.gives_ul)} µL, so that "
+            f"stocks stand in {len(deck)} wells; if yours draws all {plain(holds)} µL above the "
+            f"dead volume, set most_from_well_ul = {plain(holds)} under [robot], and they stand in "
+            f"{drained}."
         )
 
 
 def _positions(found: Findings) -> Iterator[Weighed]:
+    """Yield a deck that does not hold a round; an Opentrons' own is refused with the round."""
     load, robot = found.load, found.definition.robot
-    if load.positions is None or load.needed <= load.positions or found.sittings > 1:
+    racks = load.standing_racks
+    if load.positions is None or load.needed <= load.positions:
         return
-    with_one_rack = load.needed - load.tip_racks + 1
+    if robot.kind in USUAL_PIPETTES:
+        return
+    with_one_rack = load.needed - racks + 1
     if robot.tips == "dispense" and with_one_rack <= load.positions:
         remedy = 'set tips = "stock" under [robot]'
     else:
@@ -82,7 +92,7 @@ def _positions(found: Findings) -> Iterator[Weighed]:
         8.0,
         f"The deck holds {load.positions} plates, racks and reservoirs, and a round takes "
         f"{load.needed}: {counted(load.source_plates, 'source plate')}, "
-        f"{counted(load.plates, 'plate')} and {counted(load.tip_racks, 'tip rack')}; {remedy}.",
+        f"{counted(load.plates, 'plate')} and {counted(racks, 'tip rack')}; {remedy}.",
     )
 
 
@@ -103,9 +113,9 @@ def _places(found: Findings) -> Iterator[Weighed]:
         if taken > _NEARLY_DRAINED * gives:
             yield (
                 3.0,
-                f"A typical round takes {taken:.4g} µL of {_title(stock, concentration, found)} "
-                f"and its wells in [[robot.place]] give {gives:.4g}; another round may need more, "
-                "so name more wells there.",
+                f"A typical round takes {plain(taken)} µL of {_title(stock, concentration, found)} "
+                f"and its wells in [[robot.place]] give {plain(gives)}; another round may need "
+                "more, so name more wells there.",
             )
 
 

@@ -35,6 +35,7 @@ class Findings:
         deck: Frame of `deck.deck_list` of a typical first round.
         load: How many places of the deck that round takes.
         sittings: How many times the deck is laid for it.
+        rack_changes: How often a protocol pauses for new tip racks beside that.
         different: How many different formulas there are, NaN where they are too many to count.
         refusal: Why the robot could not be given that round; empty where it can.
         fits_with_extra: Share of random formulas that fit the well with all of `extra`.
@@ -50,6 +51,7 @@ class Findings:
     deck: pd.DataFrame
     load: DeckLoad
     sittings: int
+    rack_changes: int
     different: float
     refusal: str
     fits_with_extra: float

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 from labloop.campaign.findings import Findings, Weighed
 from labloop.definition import Component, Definition, Robot
+from labloop.plain import plain
 from labloop.robots import ROBOTS
 from labloop.space import LevelTable
 from labloop.space.extra_stocks import ENOUGH, ExtraStocks, extra_stocks
-from labloop.space.levels import Volumes, level_table
+from labloop.space.levels import BY_HAND, Volumes, level_table
 from labloop.space.reach import Reach
 
-_MISSING_BELOW = 0.05
+_GAP = 0.025  # of the scale, from a concentration that is wanted to the nearest level
 _MISSING_ABOVE = 0.01
 _COARSE = 0.02
 _POOR = 0.8
@@ -63,6 +64,42 @@ def reach_notes(found: Findings) -> Iterator[str]:
         )
 
 
+def unused_notes(found: Findings) -> Iterator[str]:
+    """Yield the stocks that neither a formula nor a control is made of, and why none is."""
+    drawn = set(zip(found.deck["stock"], found.deck["stock_concentration"], strict=True))
+    said: dict[tuple[str, str], list[str]] = {}
+    for table in found.space.tables:
+        component = table.component
+        if not (table.concentration > 0).any():
+            continue
+        used = {component.stocks[number] for number in table.stock if number != BY_HAND}
+        for stock in component.stocks:
+            if stock not in used and (component.name, stock) not in drawn:
+                why = _why_unused(component, stock, found.space.volumes)
+                said.setdefault((f"{plain(stock)} {component.unit}", why), []).append(
+                    component.name
+                )
+    for (stock_title, why), names in said.items():
+        stocks, it = ("stock", "it") if len(names) == 1 else ("stocks", "them")
+        yield (
+            f"The {stocks} of {stock_title} of {some(names)} {'is' if it == 'it' else 'are'} never "
+            f"used: {why}; leave {it} out."
+        )
+
+
+def _why_unused(component: Component, stock: float, volumes: Volumes) -> str:
+    per_tick = stock * volumes.increment_ul / volumes.well_ul
+    least, most = per_tick * volumes.minimum, per_tick * volumes.capacity
+    low, high = component.ends
+    if component.fixed is not None and (least > high or most < low):
+        return f"{plain(least)} to {plain(most)} is made of it, not {plain(high)}"
+    if least > high:
+        return f"the least dispense makes {plain(least)}, above high {plain(high)}"
+    if most < low:
+        return f"a well full of it makes {plain(most)}, below low {plain(low)}"
+    return "every level is made as well, of less volume, or better with another"
+
+
 def _faults(table: LevelTable, reached: Reach) -> Iterator[Weighed]:
     """Yield what of a component's range or levels is out of reach, with its share of them."""
     component = table.component
@@ -70,24 +107,24 @@ def _faults(table: LevelTable, reached: Reach) -> Iterator[Weighed]:
         return
     missing, unit = 1 - reached.share, component.unit
     if component.fixed is not None:
-        yield missing, f"{component.fixed:g} {unit} becomes {table.concentration[-1]:.3g}"
+        yield missing, f"{plain(component.fixed)} {unit} becomes {plain(table.concentration[-1])}"
         return
     if component.levels is not None:
-        made = ", ".join(f"{level:.3g}" for level in table.concentration)
-        wanted = ", ".join(f"{level:g}" for level in sorted(component.levels))
+        made = ", ".join(plain(level) for level in table.concentration)
+        wanted = ", ".join(plain(level) for level in sorted(component.levels))
         yield missing, f"of its levels {wanted} {unit} the stocks make {made}"
         return
     lowest, highest = table.concentration[table.concentration > 0][[0, -1]]
-    if reached.below > _MISSING_BELOW:
+    if reached.gap > _GAP:
         yield (
             reached.below,
-            f"nothing between {component.low:g} and {lowest:.3g} {unit} can be made "
+            f"nothing between {plain(component.low)} and {plain(lowest)} {unit} can be made "
             f"({reached.below:.0%} of its range)",
         )
     if reached.above > _MISSING_ABOVE:
         yield (
             reached.above,
-            f"nothing between {highest:.3g} and {component.high:g} {unit} can be made "
+            f"nothing between {plain(highest)} and {plain(component.high)} {unit} can be made "
             f"({reached.above:.0%} of its range)",
         )
     if reached.coarse > _COARSE:
@@ -110,11 +147,11 @@ def _remedy(component: Component, extra: ExtraStocks | None, definition: Definit
         return f"{what}, but {ways} would" if ways else f"{what}; narrow the range"
     unit, (before, with_first, *with_both) = component.unit, extra.reach
     text = (
-        f"add a stock of {extra.stocks[0]:g} {unit} ({with_first:.0%} of its range within 2 %, "
-        f"instead of {before:.0%})"
+        f"add a stock of {plain(extra.stocks[0])} {unit} ({with_first:.0%} of its range within "
+        f"2 %, instead of {before:.0%})"
     )
     if with_both:
-        text += f" and another of {extra.stocks[1]:g} {unit} ({with_both[0]:.0%})"
+        text += f" and another of {plain(extra.stocks[1])} {unit} ({with_both[0]:.0%})"
     ways = _other_ways(component, definition) if extra.reach[-1] < _POOR else ""
     return f"{text}; more is reached with {ways}" if ways else text
 
@@ -129,7 +166,7 @@ def _other_ways(component: Component, definition: Definition) -> str:
     if plate.well_capacity_ul is None or wells.well_volume_ul <= plate.well_capacity_ul:
         share = _best(component, Volumes.of(wells, robot))
         if share >= ENOUGH:
-            ways.append(f"wells of {wells.well_volume_ul:g} µL ({share:.0%})")
+            ways.append(f"wells of {plain(wells.well_volume_ul)} µL ({share:.0%})")
     for kind, limits in sorted(ROBOTS.items(), key=lambda each: -each[1].min_dispense_ul):
         if limits.min_dispense_ul < robot.min_dispense_ul:
             share = _best(component, Volumes.of(plate, Robot(kind=kind)))

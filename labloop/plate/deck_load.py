@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labloop.definition import Robot
 from labloop.plate.tips import racks_of
+from labloop.robots import USUAL_PIPETTES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,18 +22,21 @@ class DeckLoad:
         source_plates: Plates, racks and reservoirs that stocks are drawn from.
         plates: The round's plates.
         tip_racks: Racks of 96 tips, counted for each kind of tip by itself.
+        standing_racks: How many of them have to stand there at once: all, or one a pipette of an
+            Opentrons, which pauses until empty ones are changed.
         positions: What the deck holds; None where that is not known.
     """
 
     source_plates: int
     plates: int
     tip_racks: int
+    standing_racks: int
     positions: int | None
 
     @property
     def needed(self) -> int:
-        """How many places all of them take."""
-        return self.source_plates + self.plates + self.tip_racks
+        """How many places are taken at once."""
+        return self.source_plates + self.plates + self.standing_racks
 
 
 def deck_load(dispenses: pd.DataFrame, tips: Mapping[str, int], robot: Robot) -> DeckLoad:
@@ -43,10 +47,12 @@ def deck_load(dispenses: pd.DataFrame, tips: Mapping[str, int], robot: Robot) ->
         tips: How many tips of each kind, as `tips.tips_needed` counts them.
         robot: The campaign's robot.
     """
+    racks = sum(racks_of(number) for number in tips.values())
     return DeckLoad(
         source_plates=int(dispenses["source_plate"].nunique()),
         plates=int(dispenses["plate"].nunique()),
-        tip_racks=sum(racks_of(number) for number in tips.values()),
+        tip_racks=racks,
+        standing_racks=len(tips) if robot.kind in USUAL_PIPETTES else racks,
         positions=robot.positions,
     )
 
@@ -55,7 +61,7 @@ def source_plates(deck: pd.DataFrame, robot: Robot) -> pd.DataFrame:
     """Return what stands in each source plate, one row a plate that is listed or drawn from.
 
     Columns: `source_plate` (from 1), `labware` (as the robot calls it), `wells` (how many it has),
-    `used` (how many of them stocks stand in), `stocks` (how many stocks), `fill_volume_ul`.
+    `used` (how many of them stocks stand in) and `stocks` (how many stocks).
 
     Args:
         deck: Frame of `deck.deck_list`.
@@ -75,7 +81,6 @@ def source_plates(deck: pd.DataFrame, robot: Robot) -> pd.DataFrame:
                 "wells": plate.wells,
                 "used": len(inside),
                 "stocks": len(inside[["stock", "stock_concentration"]].drop_duplicates()),
-                "fill_volume_ul": round(float(inside["fill_volume_ul"].sum()), 9),
             }
         )
     return pd.DataFrame(rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.definition import Definition
+from labloop.errors import RefusedError
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 
@@ -56,7 +57,11 @@ def control_recipes(space: FormulaSpace, controls: Mapping[str, Floats]) -> pd.D
 
     rows = []
     for name, wanted in controls.items():
-        for j, level in enumerate(space.achieve(wanted[None, :])[0]):
+        try:
+            levels = space.achieve(wanted[None, :])[0]
+        except RefusedError as error:
+            raise RefusedError(f'The control "{name}" cannot be made: {error}') from error
+        for j, level in enumerate(levels):
             rows.append(
                 {
                     "formula": name,

@@ -8,6 +8,7 @@ not stand on its deck together, the plates are made in several sittings, each wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +68,38 @@ def tips_by_pipette(made: pd.DataFrame, robot: Robot) -> dict[str, int]:
 def racks_of(tips: int) -> int:
     """Return how many racks hold that many tips."""
     return -(-tips // RACK)
+
+
+def racks_standing(tips: Mapping[str, int], slots: int) -> dict[str, int]:
+    """Return how many racks each pipette has on a deck that leaves so many slots for them.
+
+    Each pipette has one, and the next slot goes to the one that has most tips to a rack. `tips` are
+    those of `tips_by_pipette`.
+    """
+    racks = dict.fromkeys(tips, 1)
+    for _ in range(slots - len(tips)):
+        scarce = max(tips, key=lambda name: tips[name] / racks[name])
+        if racks[scarce] < racks_of(tips[scarce]):
+            racks[scarce] += 1
+    return racks
+
+
+def rack_changes(dispenses: pd.DataFrame, robot: Robot) -> int:
+    """Return how often an Opentrons pauses in a round until a pipette's tip racks are changed.
+
+    Other robots never do: 0. `dispenses` is a frame of `dispensing.plan`.
+
+    Raises RefusedError as `with_pipettes` does.
+    """
+    if robot.kind not in USUAL_PIPETTES:
+        return 0
+    made = with_pipettes(dispenses, robot)
+    free, changes = positions_of(robot) - made["source_plate"].nunique(), 0
+    for plates in sittings(made, robot):
+        tips = tips_by_pipette(made[made["plate"].isin(plates)], robot)
+        racks = racks_standing(tips, free - len(plates))
+        changes += sum(-(-number // (RACK * racks[name])) - 1 for name, number in tips.items())
+    return changes
 
 
 def pipettes_of(robot: Robot) -> tuple[str, ...]:

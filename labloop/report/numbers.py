@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from labloop.plain import plain
+
 
 def number(value: float | str) -> str:
     """Return a number to four significant digits, a name as it is, a dash for a missing value."""
-    if isinstance(value, str):
-        return value
-    if math.isnan(value):
-        return "–"
-    if 1e4 <= abs(value) < 1e9:
-        return f"{value:.0f}"
-    return f"{value:.4g}"
+    return value if isinstance(value, str) else plain(value)
 
 
 def plus_minus(value: float, spread: float) -> str:

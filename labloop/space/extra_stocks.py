@@ -43,10 +43,10 @@ def extra_stocks(table: LevelTable, volumes: Volumes, *, most: float, spare: flo
     """Return the stocks that bring the reach of a component to 95 %, or as high as any do.
 
     Of the stocks that do, the nearest in strength to one that is there is taken, since a weaker
-    one needs more of the well. A second one is added where one does not suffice and the second
-    adds 2 % of the scale; none is where it would add less than that itself. No stock is stronger
-    than the component's `solubility`, or, where that is not given, than its strongest stock,
-    unless the top of its range is out of reach.
+    one needs more of the well. Two are taken where one does not suffice and the second adds 2 % of
+    the scale: of the pairs that reach most, the one of the most even factors. None is where it
+    would add less than that itself. No stock is stronger than the component's `solubility`, or,
+    where that is not given, than its strongest stock, unless the top of its range is out of reach.
 
     Args:
         table: The levels of a component that has stocks.
@@ -69,8 +69,8 @@ def extra_stocks(table: LevelTable, volumes: Volumes, *, most: float, spare: flo
     alone, both = _gains(gained, gained * ticks, spare)
     far = np.abs(np.log10(np.asarray(component.stocks) / candidates[:, None])).min(axis=1)
     first = _nearest(alone, ENOUGH - before, far)
-    pair = _nearest(both.ravel(), ENOUGH - before, np.maximum.outer(far, far).ravel())
-    one, two = divmod(pair, len(candidates))
+    steps = _steps(far, candidates)
+    one, two = divmod(_nearest(both.ravel(), np.inf, steps.ravel()), len(candidates))
     if before + alone[first] >= ENOUGH or both[one, two] < max(alone[first], 0.0) + _WORTH:
         chosen = [first] if alone[first] >= _WORTH else []
         shares = [before + alone[number] for number in chosen]
@@ -147,6 +147,14 @@ def _figures(low: float, high: float) -> Floats:
     decades = np.arange(np.floor(np.log10(low)), np.floor(np.log10(high)) + 1)
     figures = (10.0 ** decades[:, None] * _FIGURES).ravel()
     return np.asarray(figures[(figures >= low * (1 - _SLACK)) & (figures <= high * (1 + _SLACK))])
+
+
+def _steps(far: Floats, stocks: Floats) -> Floats:
+    """Return (n, n) the largest factor, as a logarithm, from a stock to the next stronger or weaker
+    that a pair leaves on the way from what is there: the least where the factors are alike."""
+    between = np.abs(np.log10(stocks[:, None] / stocks))
+    first = np.maximum(far[:, None], np.minimum(far, between))
+    return np.asarray(np.minimum(first, first.T))
 
 
 def _nearest(gains: Floats, enough: float, far: Floats) -> int:

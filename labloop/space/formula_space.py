@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -54,11 +53,13 @@ class FormulaSpace:
             DefinitionError: The robot can make no level of a component within its range, or no
                 formula satisfies all constraints.
         """
+        from labloop.space.unmade import problems
+
         volumes = Volumes.of(definition.plate, definition.robot)
         tables = tuple(level_table(component, volumes) for component in definition.components)
-        problems = [p for table in tables for p in _problems(table, volumes)]
-        if problems:
-            raise DefinitionError("The robot cannot make these components:", problems)
+        faults = [fault for table in tables for fault in problems(table, volumes)]
+        if faults:
+            raise DefinitionError("The robot cannot make these components:", faults)
         space = cls(tables, table_sums(definition.constraints, tables, volumes), volumes)
         space.sample(1, np.random.default_rng(0))
         return space
@@ -247,11 +248,9 @@ class FormulaSpace:
             )
         level = achieve(component, np.array([wanted]), self.volumes)
         if not len(level):
-            raise RefusedError(
-                f"{wanted:g} {component.unit} of {component.name} cannot be made from its stocks "
-                f"({_listed(component.stocks)} {component.unit}); add a stock or change the "
-                "formula."
-            )
+            from labloop.space.unmade import refusal
+
+            raise RefusedError(refusal(component, wanted, self.volumes))
         return level
 
 
@@ -272,23 +271,3 @@ def _code(table: LevelTable, concentrations: Floats, volumes: Volumes) -> Floats
     else:
         place = (concentrations - low) / (high - low)
     return np.asarray(place[:, None])
-
-
-def _problems(table: LevelTable, volumes: Volumes) -> list[str]:
-    """Return why a component's table is of no use, if it is."""
-    component = table.component
-    if len(table) >= (2 if component.varies else 1):
-        return []
-    least = smallest_positive(component, volumes)
-    most = max(component.stocks) * volumes.capacity * volumes.increment_ul / volumes.well_ul
-    low, high = component.ends
-    wanted = f"{low:g} to {high:g}" if low < high else f"{low:g}"
-    return [
-        f'[[component]] "{component.name}", stocks: from {_listed(component.stocks)} '
-        f"{component.unit} the robot makes {least:.3g} to {most:.3g} {component.unit} in a well, "
-        f"not {wanted}; add a {'stronger' if most < low else 'weaker'} stock"
-    ]
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)

@@ -39,6 +39,8 @@ class Reach:
             of the scale (of the concentration itself for a fixed one).
         below: Share that lies below the lowest level above zero, out of reach.
         above: Share that lies above the highest level, out of reach.
+        gap: As `worst_error`, below the lowest level above zero only: half of what lies between
+            zero and that level, or all of it from a low end above zero, which is out of reach.
         coarse: As `worst_error`, between the lowest and the highest level only.
     """
 
@@ -47,6 +49,7 @@ class Reach:
     worst_error: float
     below: float
     above: float
+    gap: float
     coarse: float
 
 
@@ -75,10 +78,10 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
     """Return what of its range a component's levels reach; everything without stocks."""
     component = table.component
     if component.choices is not None or not component.stocks:
-        return Reach(1.0, table.component.ends[0], 0.0, 0.0, 0.0, 0.0)
+        return Reach(1.0, table.component.ends[0], 0.0, 0.0, 0.0, 0.0, 0.0)
     values = wanted(component, volumes)
     if not len(values):
-        return Reach(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Reach(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     made = table.concentration[table.nearest(values)]
     good = is_made(table, values, volumes)
     nearest = _nearest(component, values, volumes)
@@ -99,6 +102,7 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
         worst_error=float(error.max()),
         below=float((below & ~good).mean()),
         above=float((above & ~good).mean()),
+        gap=float(error[below].max()) if below.any() else 0.0,
         coarse=float(error[inside].max()) if inside.any() else 0.0,
     )
 
@@ -106,7 +110,9 @@ def reach(table: LevelTable, volumes: Volumes) -> Reach:
 def is_made(table: LevelTable, values: Floats, volumes: Volumes) -> Bools:
     """Return whether a level, or any volume of a stock, makes each concentration within 2 %."""
     stocks = np.asarray(table.component.stocks, dtype=float)
-    levels = table.concentration[table.nearest(values)][:, None]
+    levels = np.full((len(values), 1), np.nan)
+    if len(table):
+        levels = table.concentration[table.nearest(values)][:, None]
     _, made = ticks_of(table.component, values, stocks, volumes)
     return np.asarray(within_error(np.hstack([levels, made]), values).any(axis=1))
 

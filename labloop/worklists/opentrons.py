@@ -17,7 +17,7 @@ from labloop.plate.deck import deck_list
 from labloop.plate.tips import (
     pipettes_of,
     positions_of,
-    racks_of,
+    racks_standing,
     sittings,
     tips_by_pipette,
     with_pipettes,
@@ -170,16 +170,9 @@ def _placed(labware: Mapping[int, str], slots: Sequence[str]) -> tuple[Placed, .
 
 
 def _mounted(rows: pd.DataFrame, robot: Robot, slots: Sequence[str]) -> tuple[Mounted, ...]:
-    """Share the free slots out among the tip racks of the pipettes that have something to do.
-
-    Each pipette has one rack, and the next slot goes to the one that has most tips to a rack.
-    """
+    """Share the free slots out among the tip racks of the pipettes that have something to do."""
     tips = tips_by_pipette(rows, robot)
-    racks = dict.fromkeys(tips, 1)
-    for _ in range(len(slots) - len(tips)):
-        scarce = max(tips, key=lambda name: tips[name] / racks[name])
-        if racks[scarce] < racks_of(tips[scarce]):
-            racks[scarce] += 1
+    racks = racks_standing(tips, len(slots))
     mounts = dict(zip(pipettes_of(robot), _MOUNTS, strict=False))
     free, mounted = iter(slots), []
     for name, count in racks.items():

@@ -84,7 +84,27 @@ def test_prose_of_a_sound_definition_says_what_a_round_takes() -> None:
         "The definition is sound.\nA round fills 24 wells of 1 plate; the volumes"
     )
     with_tips = prose(checked(2, 4.0, kind="biomek"))
-    assert " and takes 3 tips (1 rack of 96); the volumes above" in with_tips
+    assert " and takes 3 tips, one a stock (1 rack of 96); the volumes above" in with_tips
+    assert with_tips.endswith(" All random formulas satisfy all constraints as they are.")
+    fresh = prose(checked(2, 4.0, kind="biomek", tips="dispense"))
+    assert "one a stock" not in fresh
+
+
+@pytest.mark.parametrize(
+    ("feasible", "said"),
+    [
+        (0.0, "No random formula satisfies all constraints as it is: all are mended."),
+        (0.5, "50% of random formulas satisfy all constraints as they are; the others are mended."),
+        (
+            0.9995,
+            "99.95% of random formulas satisfy all constraints as they are; the others are mended.",
+        ),
+    ],
+)
+def test_how_many_formulas_satisfy_the_constraints(
+    wide: Checked, feasible: float, said: str
+) -> None:
+    assert said in prose(dataclasses.replace(wide, feasible=feasible)).splitlines()[10]
 
 
 def test_json_has_every_field(wide: Checked, capsys: pytest.CaptureFixture[str]) -> None:

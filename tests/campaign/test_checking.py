@@ -93,8 +93,8 @@ def test_a_control_that_the_stocks_cannot_make(tmp_path, lab):
     ):
         campaign.check()
     assert str(error.value) == (
-        "0.01 mM of glucose cannot be made from its stocks (200, 20 mM); add a stock or change the "
-        "formula."
+        'The control "commercial" cannot be made: 0.01 mM of glucose cannot be made from its '
+        "stocks (200, 20 mM); add a stock of 2 mM or change the formula."
     )
 
 
@@ -122,6 +122,43 @@ def test_coarse_steps_at_the_low_end_are_no_reason_for_alarm():
         "range: that is fine, and the table says which stocks would make finer ones.",
     )
     assert found.extra_stocks["component"].tolist() == ["c1", "c2"]
+
+
+def test_a_gap_above_a_low_end_is_as_bad_as_one_half_as_wide_above_zero():
+    found = checked({"low": 1.0, "high": 100.0, "stocks": [1000.0]}, {})
+    assert found.warnings == (
+        "c1: nothing between 1 and 5 mM can be made (4% of its range); add a stock of 500 mM (97% "
+        "of its range within 2 %, instead of 94%).",
+    )
+
+
+def test_stocks_that_are_never_used_are_named():
+    found = checked({"high": 0.4, "stocks": [8000.0, 20.0, 2.0]}, {})
+    assert found.notes == (
+        "The stock of 8000 mM of c1 is never used: the least dispense makes 40, above high 0.4; "
+        "leave it out.",
+    )
+    weak = checked({"low": 9.5, "stocks": [200.0, 10.0]}, {})
+    assert weak.notes[0] == (
+        "The stock of 10 mM of c1 is never used: a well full makes 9, below low 9.5; leave it out."
+    )
+    idle = checked({"levels": [0.0, 5.0, 10.0], "stocks": [200.0, 100.0]}, {}, {})
+    assert idle.notes == (
+        "The stock of 100 mM of c1 is never used: every level is made as well, of less volume, or "
+        "better with another; leave it out.",
+    )
+    control = {"controls": {"weak": 1}, "well_volume_ul": 200.0, "inoculum_ul": 20.0}
+    drawn = checked(
+        {"low": 5.0, "stocks": [200.0, 20.0]}, {}, plate=control, formulas={"weak": {"c1": 0.2}}
+    )
+    assert drawn.notes == ()
+
+
+def test_volumes_and_concentrations_are_written_without_powers_of_ten():
+    found = checked({"high": 30000.0, "stocks": [400000.0]}, {})
+    assert "nothing between 0 and 2000 mM" in found.warnings[0]
+    thin = checked({"high": 90000.0, "stocks": [1e6]}, {})
+    assert "e+" not in "".join((*thin.warnings, *thin.notes))
 
 
 def test_levels_and_fixed_concentrations_that_cannot_be_made():
@@ -175,6 +212,8 @@ def test_fewer_formulas_than_a_round_has():
         "[proposal], or give components more levels.",
     )
     assert checked(few, few).notes == (
+        "The stocks of 20 mM of c1 and c2 are never used: every level is made as well, of less "
+        "volume, or better with another; leave them out.",
         "There are 9 different formulas, and a round has 6: few rounds make them all.",
     )
     limit = [{"total": {"c1": 1.0, "c2": 1.0}, "at_most": 2.0}]
@@ -194,6 +233,20 @@ def test_a_deck_that_is_too_small():
     assert small.warnings[0].endswith(
         "; use source plates with more or larger wells, or fewer plates a round."
     )
+
+
+def test_an_opentrons_waits_for_new_tip_racks() -> None:
+    fresh_tips = {"kind": "ot2", "positions": 5, "tips": "dispense"}
+    found = checked({}, {}, robot=fresh_tips, plate={"replicates": 12})
+    assert (found.load.tip_racks, found.load.needed, found.sittings) == (3, 5, 1)
+    assert found.warnings == ()
+    once = "The tip racks are changed once during the run; the protocol pauses for it."
+    assert found.notes == (once,)
+    many = checked({}, {}, robot=fresh_tips | {"kind": "flex"}, plate={"wells": 24, "plates": 8})
+    assert many.sittings > 1
+    assert many.warnings == ()
+    assert many.notes[0].endswith("sittings, each with tips of its own.")
+    assert not [each for each in many.notes if "racks are changed" in each]
 
 
 def test_wells_that_the_user_gives_a_stock_and_that_are_nearly_drained():

@@ -12,9 +12,16 @@ def test_source_plates_plates_and_racks_are_counted() -> None:
     dispenses = pd.DataFrame({"source_plate": [1, 1, 3], "plate": [1, 2, 2]})
     robot = Robot.model_validate({"kind": "hamilton", "positions": 7})
     load = deck_load(dispenses, {"a": 96, "b": 97}, robot)
-    assert load == DeckLoad(source_plates=2, plates=2, tip_racks=3, positions=7)
+    assert load == DeckLoad(source_plates=2, plates=2, tip_racks=3, standing_racks=3, positions=7)
     assert load.needed == 7
     assert deck_load(dispenses, {}, robot).tip_racks == 0
+
+
+def test_an_opentrons_needs_one_rack_a_pipette_at_once() -> None:
+    dispenses = pd.DataFrame({"source_plate": [1, 1, 3], "plate": [1, 2, 2]})
+    tips = {"p20_single_gen2": 400, "p300_single_gen2": 97}
+    load = deck_load(dispenses, tips, Robot(kind="ot2"))
+    assert (load.tip_racks, load.standing_racks, load.needed) == (7, 2, 6)
 
 
 def test_every_listed_source_plate_is_shown_and_what_stands_in_it() -> None:
@@ -43,5 +50,4 @@ def test_every_listed_source_plate_is_shown_and_what_stands_in_it() -> None:
         "wells": [1, 6, 24],
         "used": [1, 0, 2],
         "stocks": [1, 0, 1],
-        "fill_volume_ul": [100.0, 0.0, 50.3],
     }

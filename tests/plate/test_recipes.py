@@ -84,6 +84,6 @@ def test_a_control_that_the_stocks_cannot_make(space):
     with pytest.raises(RefusedError) as error:
         control_recipes(space, {"weak": np.array([0.01, 0.0, 25.0, 0.0])})
     assert str(error.value) == (
-        "0.01 mM of glucose cannot be made from its stocks (200, 20 mM); add a stock or change the "
-        "formula."
+        'The control "weak" cannot be made: 0.01 mM of glucose cannot be made from its stocks '
+        "(200, 20 mM); add a stock of 2 mM or change the formula."
     )

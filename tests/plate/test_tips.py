@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from labloop.definition import Robot
 from labloop.errors import RefusedError
 from labloop.plate.dispensing import microlitres
-from labloop.plate.tips import pipettes_of, racks_of, sittings, tips_needed, with_pipettes
+from labloop.plate.tips import (
+    pipettes_of,
+    rack_changes,
+    racks_of,
+    sittings,
+    tips_needed,
+    with_pipettes,
+)
 from labloop.robots import PIPETTES
 
 P20, P300 = "p20_single_gen2", "p300_single_gen2"
@@ -88,6 +95,16 @@ def test_each_sitting_takes_tips_of_its_own():
     assert tips_needed(dispenses, robot) == {P20: 2, P300: 2}
     small = Robot(kind="ot2", positions=2)
     assert sittings(with_pipettes(dispenses, small), small) == [(plate,) for plate in range(1, 11)]
+
+
+def test_the_racks_of_a_crowded_deck_are_changed():
+    rows = [(1, "s", 1.0, 1, f"A{n % 12 + 1}", 5.0) for n in range(300)]
+    fresh = Robot(kind="ot2", tips="dispense")
+    assert rack_changes(dispensed(*rows), fresh) == 0
+    # a source plate, a plate and one rack: 300 tips take four
+    assert rack_changes(dispensed(*rows), fresh.model_copy(update={"positions": 3})) == 3
+    assert rack_changes(dispensed(*rows), fresh.model_copy(update={"positions": 4})) == 1
+    assert rack_changes(dispensed(*rows), Robot(kind="biomek", tips="dispense")) == 0
 
 
 def test_racks_hold_96_tips():

@@ -64,6 +64,12 @@ def test_a_second_one_is_added_where_one_does_not_suffice() -> None:
     assert with_both <= better.share < with_both + 0.01  # the stocks may take more than promised
 
 
+def test_two_are_as_far_apart_as_a_person_would_make_them_and_reach_most() -> None:
+    found = suggested(low=0.1, scale="log", stocks=[1000.0])
+    assert found.stocks == (100.0, 10.0)
+    assert found.reach[-1] > 0.99
+
+
 def test_a_person_can_make_what_is_suggested() -> None:
     figures = {1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0}
     for stocks in ([400.0], [380.0], [1000.0, 300.0]):

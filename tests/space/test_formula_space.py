@@ -129,8 +129,8 @@ def test_a_named_formula_may_leave_the_range_but_not_what_the_stocks_make():
     with pytest.raises(RefusedError) as caught:
         space.achieve(np.array([[950.0]]))
     assert str(caught.value) == (
-        "950 mM of glucose cannot be made from its stocks (1000, 100 mM); add a stock or change "
-        "the formula."
+        "950 mM of glucose cannot be made from its stocks (1000, 100 mM); add a stock of 2500 "
+        "mM or change the formula."
     )
 
 
@@ -151,13 +151,14 @@ def test_stocks_that_reach_no_level_are_named():
         [
             "The robot cannot make these components:",
             '  - [[component]] "too weak", stocks: from 5 mM the robot makes 0.0025 to 4.5 mM in a '
-            "well, not 10 to 20; add a stronger stock",
+            "well, not 10 to 20; add a stock of 50 mM, which makes 10 to 20",
             '  - [[component]] "too strong", stocks: from 1000 mM the robot makes 0.5 to 900 mM in '
-            "a well, not 0.001 to 0.01; add a weaker stock",
+            "a well, not 0.001 to 0.01; add a stock of 0.2 mM, which makes 0.001 to 0.01",
             '  - [[component]] "only zero", stocks: from 1000 mM the robot makes 0.5 to 900 mM in '
-            "a well, not 0 to 0.01; add a weaker stock",
+            "a well, not 0 to 0.01; add a stock of 0.06 mM, which makes 3e-05 to "
+            "0.00999",
             '  - [[component]] "fixed", stocks: from 1000, 10 mM the robot makes 0.005 to 900 mM '
-            "in a well, not 3000; add a stronger stock",
+            "in a well, not 3000; add a stock of 8000 mM, which makes 3000",
         ]
     )
 

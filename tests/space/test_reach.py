@@ -60,7 +60,7 @@ def test_a_log_scale_that_begins_at_zero_begins_at_the_least_dispense() -> None:
 
 
 def test_steps_and_levels_are_wanted_as_the_user_gives_them() -> None:
-    assert reached(step=1.0) == Reach(1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    assert reached(step=1.0) == Reach(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     found = reached(levels=[0.0, 0.5, 5.0, 10.0])
     assert (found.share, found.below) == pytest.approx((2 / 3, 1 / 3))
     assert found.worst_error == pytest.approx(0.05)
