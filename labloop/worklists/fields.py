@@ -80,7 +80,10 @@ def cells(
         "stock": lambda: [labels[stock] for stock, _ in stocks],
         "concentration": lambda: [number(concentration) for _, concentration in stocks],
         "unit": lambda: [plan.ascii_unit(stock) for stock, _ in stocks],
-        "stock_title": lambda: [labels[title] for title in _titles(plan)],
+        "stock_title": lambda: [
+            stock_title(labels[stock], concentration, plan.ascii_unit(stock))
+            for stock, concentration in stocks
+        ],
         "formula": lambda: [labels[formula] for formula in _formulas(plan)],
         "liquid_class": lambda: _liquid_classes(plan, dispenses["stock"]),
         "tool": lambda: _tools(plan),
@@ -91,10 +94,8 @@ def cells(
 
 def names_in(field: str, plan: RoundPlan) -> list[str]:
     """Return the names that a field writes as labels, in an order that rounds share."""
-    if field == "stock":
+    if field in ("stock", "stock_title"):
         return [plan.plate.diluent, *plan.units]
-    if field == "stock_title":
-        return list(dict.fromkeys(_titles(plan)))
     return list(dict.fromkeys(_formulas(plan))) if field == "formula" else []
 
 
@@ -106,11 +107,6 @@ def _down(wells: int) -> Mapping[str, str]:
 @cache
 def _along(wells: int) -> Mapping[str, str]:
     return {well: str(n) for n, well in enumerate(well_names(wells), start=1)}
-
-
-def _titles(plan: RoundPlan) -> list[str]:
-    stocks = plan.dispenses[["stock", "stock_concentration"]].itertuples(index=False, name=None)
-    return [stock_title(stock, amount, plan.ascii_unit(stock)) for stock, amount in stocks]
 
 
 def _formulas(plan: RoundPlan) -> list[str]:

@@ -288,6 +288,13 @@ def test_names_are_labels_with_a_legend(plan, name, label):
     assert [(row["label"], row["name"].lstrip("'")) for row in legend] == [(label, name)]
 
 
+def test_the_unit_in_a_title_is_no_name(plan):
+    by_mass = replace(plan, units=plan.units | {"glucose": "g/L"})
+    files = columns.worklist(for_robot(by_mass, "hamilton", own={"stock": "stock_title"}))
+    assert files["hamilton.csv"].decode("ascii").splitlines()[-1] == "glucose 10 g/L"
+    assert "legend.csv" not in files
+
+
 def test_long_names_that_differ_in_the_last_letter_stay_apart(plan):
     names = ["x" * 39 + "a", "x" * 39 + "b"]
     rows = plan.dispenses["stock"] == "glucose"
