@@ -84,6 +84,18 @@ def test_it_says_what_to_prepare_and_in_which_order():
     assert "plate 1 sheet 3" in order
 
 
+@pytest.mark.parametrize(
+    ("tips", "said"),
+    [
+        ("stock", "One tip a stock will do if it stays above the liquid; take a fresh one where"),
+        ("dispense", "Take a fresh tip for every well."),
+    ],
+)
+def test_it_says_when_to_change_tips(tips, said):
+    plan = made(24, [10], robot={"tips": tips})
+    assert said in text_of(to_html(plan, campaign="medium", number=1))
+
+
 def test_each_stock_has_a_sheet_a_plate_with_its_volumes():
     plan = made(24, [10] * 24 + [20, 0])
     html = to_html(plan, campaign="medium", number=3)
