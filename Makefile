@@ -14,13 +14,13 @@ demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
 
 test: $(READY)  ## the test suite without the slow tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(READY)  ## every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-robots: $(READY) $(VENV)/.robots $(OPENTRONS)/.ready  ## worklists against the programs of others
-	LABLOOP_ROBOTS=1 $(BIN)/python -m pytest -n 2 tests/robots
+	LABLOOP_ROBOTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/robots
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
