@@ -140,8 +140,8 @@ def test_stocks_that_are_never_used_are_named():
     )
     weak = checked({"low": 9.5, "stocks": [200.0, 10.0]}, {})
     assert weak.notes[0] == (
-        "The stock of 10 mM of c1 is never used: a well full of it makes 9, below low 9.5; leave it "
-        "out."
+        "The stock of 10 mM of c1 is never used: a well full of it makes 9, below low 9.5; leave "
+        "it out."
     )
     idle = checked({"levels": [0.0, 5.0, 10.0], "stocks": [200.0, 100.0]}, {}, {})
     assert idle.notes == (
