@@ -18,6 +18,8 @@ class Result(NamedTuple):
 
     `value` is in the response's unit; None for status `missing`, and the limit (None where it is
     not known) for `below_range` and `above_range`. A well alone is enough: its formula is known.
+    `plate_label` and `well_label` say where it was taken, as the file does, where that is no well
+    of a round.
     """
 
     response: str
@@ -26,6 +28,8 @@ class Result(NamedTuple):
     reason: str | None = None
     formula: int | None = None
     well: int | None = None
+    plate_label: str | None = None
+    well_label: str | None = None
 
 
 class Correction(NamedTuple):
@@ -40,7 +44,9 @@ class Correction(NamedTuple):
 class Measurement(NamedTuple):
     """A stored measurement; `formula` is None for a blank, `round` to `well` where none is known.
 
-    `well_id` is what `Result` and `Well` call the well's id; `event` is that of its recording.
+    `well_id` is what `Result` and `Well` call the well's id; `event` is that of its recording;
+    `file` is the id of the file that it came from; `plate_label` and `well_label` are as `Result`
+    has them.
     """
 
     id: int
@@ -54,6 +60,9 @@ class Measurement(NamedTuple):
     status: str
     reason: str | None
     event: int
+    file: int | None = None
+    plate_label: str | None = None
+    well_label: str | None = None
 
 
 class File(NamedTuple):
@@ -115,13 +124,17 @@ def add_measurements(
             *_outcome(r.value, r.status, r.reason),
             file,
             writing.event,
+            r.plate_label,
+            r.well_label,
         )
         for r in results
     ]
     _refuse_repeats(writing.store, wells, {(r.well, r.response) for r in results})
     writing.count("measurements", len(rows))
     return writing.insert_numbered(
-        "measurement", "formula, well, response, value, status, reason, file, event", rows
+        "measurement",
+        "formula, well, response, value, status, reason, file, event, plate_label, well_label",
+        rows,
     )
 
 
@@ -170,8 +183,10 @@ def add_corrections(
         try:
             cursor = writing.store.connection.execute(
                 "INSERT INTO measurement "
-                "(formula, well, response, value, status, reason, file, event, supersedes) "
-                "SELECT formula, well, response, ?, ?, ?, ?, ?, id FROM measurement WHERE id = ?",
+                "(formula, well, response, plate_label, well_label, "
+                "value, status, reason, file, event, supersedes) "
+                "SELECT formula, well, response, plate_label, well_label, ?, ?, ?, ?, ?, id "
+                "FROM measurement WHERE id = ?",
                 row,
             )
         except sqlite3.IntegrityError as error:
@@ -234,7 +249,7 @@ def round_measurements(store: Store, round_number: int, *, up_to: int = NOW) -> 
 def _read(store: Store, where: str, parameters: dict[str, object]) -> list[Measurement]:
     rows = store.rows(
         "SELECT m.id, m.formula, w.round, w.plate, w.well, m.well, r.name, m.value, m.status, "
-        "m.reason, m.event FROM measurement AS m JOIN response AS r ON r.id = m.response "
+        "m.reason, m.event, m.file, m.plate_label, m.well_label FROM measurement AS m JOIN response AS r ON r.id = m.response "
         f"LEFT JOIN well AS w ON w.id = m.well WHERE {where} AND m.event <= :up_to "
         "AND NOT EXISTS (SELECT 1 FROM measurement AS n "
         "WHERE n.supersedes = m.id AND n.event <= :up_to) ORDER BY m.id",

@@ -246,6 +246,12 @@ CREATE VIEW current_round AS
     FROM round;
 """
 
+# where a measurement was taken that is of no well of a round, as its file names plate and well
+_PLACES = """
+ALTER TABLE measurement ADD COLUMN plate_label TEXT CHECK (plate_label <> '');
+ALTER TABLE measurement ADD COLUMN well_label TEXT CHECK (well_label <> '');
+"""
+
 _APPEND_ONLY = (
     "event", "definition", "component", "response", "source", "formula", "amount", "round",
     "round_state", "proposal", "prediction", "well", "dispense", "file", "measurement",
@@ -265,6 +271,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         "first_schema",
         _TABLES + _RULES + "".join(map(_append_only, _APPEND_ONLY)) + _VIEWS,
     ),
+    ("places_of_measurements", _PLACES),
 )
 
 
