@@ -21,9 +21,12 @@ from labloop.cli import main
 from labloop.csv_profiles import FIELDS, PROFILES
 from labloop.definition import Definition, parse
 from labloop.definition.models import (
+    Block,
     Component,
     Constraint,
     CsvSettings,
+    Instrument,
+    NoiseSettings,
     Place,
     Plate,
     ProposalSettings,
@@ -158,6 +161,9 @@ MODELS: dict[str, type[Any]] = {
     "Component": Component,
     "Response": Response,
     "Constraint": Constraint,
+    "Instruments": Instrument,
+    "Blocks": Block,
+    "Noise": NoiseSettings,
     "Surrogate": SurrogateSettings,
     "Proposal": ProposalSettings,
 }
@@ -199,7 +205,8 @@ def defaults_of(model: type[Any]) -> dict[str, Any]:
     if model is Robot:
         kinds = ("kind", "place", "plate_labware", "pipettes", "tips", "liquid_classes")
         return {key: found[key] for key in kinds}
-    for key in ("high", "unit") if model is Component else ():
+    needed = {Component: ("high", "unit"), Instrument: ("block",)}
+    for key in needed.get(model, ()):
         del found[key]  # needed, though the model has a value for components that lack it
     return found
 

@@ -2,10 +2,13 @@
 
 from labloop.definition.models import (
     DILUENT,
+    Block,
     Component,
     Constraint,
     CsvSettings,
     Definition,
+    Instrument,
+    NoiseSettings,
     Place,
     Plate,
     ProposalSettings,
@@ -19,10 +22,13 @@ from labloop.definition.parsing import load, parse, parse_stored, read_text
 
 __all__ = [
     "DILUENT",
+    "Block",
     "Component",
     "Constraint",
     "CsvSettings",
     "Definition",
+    "Instrument",
+    "NoiseSettings",
     "Place",
     "Plate",
     "ProposalSettings",

@@ -29,6 +29,7 @@ Number = Annotated[float, BeforeValidator(_plain), Field(strict=True, allow_inf_
 NotNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
+RangeEnd = Annotated[float, BeforeValidator(_plain), Field(strict=True)]  # inf: no end
 Whole = Annotated[int, BeforeValidator(_plain), Field(strict=True)]
 Text = Annotated[str, Field(strict=True)]
 Stocks = Annotated[tuple[Positive, ...], BeforeValidator(_plain_list)]
@@ -259,7 +260,10 @@ def _is_concentration(value: Any) -> bool:
 
 
 class Response(_Section):
-    """What the lab measures of a formula, and what is wanted of it."""
+    """What the lab measures of a formula, and what is wanted of it.
+
+    `range` is what the instrument can read, least and most, in the response's unit.
+    """
 
     name: Text
     unit: Text = ""
@@ -268,6 +272,7 @@ class Response(_Section):
     weight: Positive = 1.0
     transform: Literal["none", "log"] = "none"
     reference: Number | None = None
+    range: tuple[RangeEnd, RangeEnd] | None = None
 
     @property
     def is_objective(self) -> bool:
@@ -337,6 +342,43 @@ class ProposalSettings(_Section):
     most_stocks: Annotated[Whole, Field(ge=1)] | None = None
 
 
+class NoiseSettings(_Section):
+    """What is corrected on the way from wells to one observation a formula."""
+
+    plates: Annotated[bool, Field(strict=True)] = True
+    positions: Annotated[bool, Field(strict=True)] = True
+    outliers: Annotated[bool, Field(strict=True)] = True
+
+
+class Block(_Section):
+    """A part of an instrument's file: what it holds, and where it stands.
+
+    `holds` is a response or "formula"; a table has a header instead. `cells` is the range or its
+    upper left corner, as A1 or A1:M9; None where the sheet has nothing else.
+    """
+
+    form: Literal["grid", "list", "table"] = "grid"
+    holds: Text = ""
+    sheet: Text | None = None
+    cells: Text | None = None
+    plate: Text | None = None
+    unit: Text | None = None
+    header_rows: Annotated[Whole, Field(ge=1, le=9)] = 1
+
+
+class Instrument(_Section):
+    """How the files of an instrument are read.
+
+    `words` are texts that it writes instead of numbers, and the status that each means.
+    """
+
+    name: Text
+    decimal: Text | None = None
+    encoding: Text | None = None
+    words: dict[str, Literal["missing", "below_range", "above_range"]] = {}
+    blocks: tuple[Block, ...] = Field(alias="block", default=())
+
+
 class Definition(_Section):
     """A whole campaign.toml."""
 
@@ -350,6 +392,9 @@ class Definition(_Section):
     formulas: dict[str, dict[str, NotNegative | Text]] = {}
     surrogate: SurrogateSettings = SurrogateSettings()
     proposal: ProposalSettings = ProposalSettings()
+    aliases: dict[str, Text] = {}
+    noise: NoiseSettings = NoiseSettings()
+    instruments: tuple[Instrument, ...] = Field(alias="instrument", default=())
 
     @property
     def component_names(self) -> list[str]:

@@ -14,7 +14,7 @@ from labloop.definition.checks import problems_of
 from labloop.definition.models import Definition, _Section
 from labloop.errors import DefinitionError, did_you_mean
 
-_LISTS = ("component", "response", "constraint")
+_LISTS = ("component", "response", "constraint", "instrument")
 
 
 def load(path: Path | str) -> Definition:
@@ -183,6 +183,7 @@ _RULES = {
     "too_short": "a list of at least {min_length}",
     "dict_type": "a table",
     "model_type": "a table",
+    "bool_type": "true or false",
 }
 
 
@@ -206,7 +207,10 @@ def _place(section: str, value: Any, location: list[Any]) -> tuple[str, list[Any
         element = value[location[0]]
         name = element.get("name") if isinstance(element, dict) else None
         label = f'"{name}"' if isinstance(name, str) else f"number {location[0] + 1}"
-        return f"[[{section}]] {label}", location[1:]
+        place, rest = f"[[{section}]] {label}", location[1:]
+        if len(rest) > 2 and isinstance(rest[1], int):
+            return f"{place}, [[{section}.{rest[0]}]] number {rest[1] + 1}", rest[2:]
+        return place, rest
     if section == "formulas" and location:
         return f"[formulas.{location[0]}]", location[1:]
     if section in _LISTS:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
+from labloop.definition.checks.aliases import alias_problems
 from labloop.definition.checks.components import component_problems
 from labloop.definition.checks.constraints import constraint_problems
 from labloop.definition.checks.echo import echo_plate_problems
 from labloop.definition.checks.formulas import formula_problems
+from labloop.definition.checks.instruments import instrument_problems
 from labloop.definition.checks.naming import campaign_name_problems, name_problems
 from labloop.definition.checks.plates import plate_problems, volume_problems
 from labloop.definition.checks.proposals import proposal_problems
@@ -62,6 +64,11 @@ def problems_of(sections: Mapping[str, Any], invalid: Set[str] = frozenset()) ->
         found += volume_problems(plate, robot)
         found += echo_plate_problems(plate, robot)
         found += source_problems(robot, plate, components, invalid)
+    aliases = sections.get("aliases")
+    if aliases is not None and components and responses and not invalid:
+        found += alias_problems(aliases, components, responses)
+    if responses:
+        found += instrument_problems(sections.get("instrument", ()), responses, aliases or {})
     if "proposal" in sections:
         found += proposal_problems(sections["proposal"], responses, components, invalid)
     return found

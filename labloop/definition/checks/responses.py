@@ -18,6 +18,9 @@ def response_problems(response: Response) -> Iterator[str]:
             f'{place}, bound: goes with the goals at_least, at_most and near (goal is "'
             f'{response.goal}"); remove it or change the goal'
         )
+    if response.range is not None and not response.range[0] < response.range[1]:
+        low, high = response.range
+        yield f"{place}, range: must rise, as [lowest, highest] (got [{low:g}, {high:g}])"
     for key in ("bound", "reference"):
         value = getattr(response, key)
         if response.transform == "log" and value is not None and value <= 0:
