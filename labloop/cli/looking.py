@@ -1,0 +1,69 @@
+"""Commands that only look: status, best, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labloop.cli.options import campaign_argument, json_option, open_campaign
+from labloop.terminal import records, say, show_frame, show_json
+
+
+@click.command()
+@campaign_argument
+@json_option
+def status(campaign: str, as_json: bool) -> None:
+    """Say where the campaign stands, and the next command to type."""
+    with open_campaign(campaign) as opened:
+        standing = opened.status()
+    counts = standing.counts
+    if as_json:
+        show_json(
+            {
+                "name": standing.name,
+                "sources": {name: formulas for name, (formulas, _) in counts.sources.items()},
+                "formulas": counts.own_formulas,
+                "measurements": counts.own_measurements,
+                "rounds": [{"round": n, "state": state} for n, state in standing.rounds],
+                "pending": standing.pending,
+                "next": standing.next[0],
+            }
+        )
+        return
+    click.echo(standing.name)
+    for name, (formulas, measurements) in counts.sources.items():
+        click.echo(f"history   {name}: {formulas} formulas, {measurements} measurements")
+    click.echo(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
+    for number, state in standing.rounds:
+        click.echo(f"round {number:<3} {state}")
+    command, reason = standing.next
+    click.echo(f"next      {command}   ({reason})")
+
+
+@click.command()
+@campaign_argument
+@click.option("--top", default=10, show_default=True, type=click.IntRange(min=1))
+@json_option
+def best(campaign: str, top: int, as_json: bool) -> None:
+    """List the best measured formulas."""
+    with open_campaign(campaign) as opened:
+        frame = opened.best(top)
+    if as_json:
+        show_json(records(frame))
+    elif len(frame):
+        show_frame(frame)
+    else:
+        say("Nothing was measured yet.")
+
+
+@click.command()
+@campaign_argument
+@click.option("--round", "number", type=int, help="The latest if left out.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="HTML file."
+)
+def report(campaign: str, number: int | None, out: Path) -> None:
+    """Write a round's report, one HTML file."""
+    with open_campaign(campaign) as opened:
+        click.echo(opened.report(out, number))

@@ -1,0 +1,58 @@
+"""Commands that begin a campaign: demo, init, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labloop.cli.options import SEED, campaign_argument, json_option, open_campaign
+from labloop.terminal import progress_shown, say, show_frame, show_json
+
+
+@click.command()
+@click.option("--rounds", default=4, show_default=True, type=click.IntRange(1, 20))
+@click.option("--seed", default=1, show_default=True, type=SEED)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to; a temporary folder if left out."
+)
+def demo(rounds: int, seed: int, out: Path | None) -> None:
+    """Run a whole campaign on a virtual lab."""
+    from labloop.simulate.demo_run import run_demo
+
+    with progress_shown() as progress:
+        run_demo(out, rounds, seed, click.echo, progress)
+
+
+@click.command()
+@click.argument("campaign")
+@click.option(
+    "--like", metavar="NAME_OR_TOML", default="template", help="Definition to start from."
+)
+def init(campaign: str, like: str) -> None:
+    """Make a new campaign: a folder with a commented campaign.toml."""
+    from labloop.campaign.folders import home_of, start
+    from labloop.campaign.standing import quoted
+
+    folder = start(home_of(campaign), like)
+    click.echo(folder / "campaign.toml")
+    say(f"Edit this file, then: labloop check {quoted(folder)}")
+
+
+@click.command()
+@campaign_argument
+@json_option
+def check(campaign: str, as_json: bool) -> None:
+    """Check the definition, the robot's reach and what the deck needs."""
+    from labloop.campaign.checked_text import as_values, prose, tables
+
+    with open_campaign(campaign) as opened:
+        checked = opened.check()
+    if as_json:
+        show_json(as_values(checked))
+        return
+    for number, table in enumerate(tables(checked)):
+        if number:
+            click.echo()
+        show_frame(table)
+    say(f"\n{prose(checked)}")
