@@ -1,4 +1,4 @@
-"""From wells to one observation a formula: means of replicates with honest standard errors.
+"""What is known of the variance of a single well of one response.
 
 Two to four replicates say little about their own spread, all the replicates of a plate together say
 much. So the spread of a formula's replicates is drawn towards what formulas of that signal usually
@@ -14,13 +14,14 @@ known; below three degrees of freedom the divisor is (d0 + d) / 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, gammaincinv, polygamma
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 # Below this many formulas with replicates, neither the signal's part nor d0 can be told apart.
 _ENOUGH_FORMULAS: Final = 8
@@ -30,108 +31,8 @@ _MISHAP: Final = 10.0
 _LEAST_RATIO: Final = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
-class Observations:
-    """One observation a formula and response.
-
-    `formulas` (g) are the distinct formulas in sorted order. `means` and `standard_errors` are
-    g × m: NaN where no well counts, and a NaN standard error alone where nothing is known about the
-    spread (no replicates anywhere). `wells` (g × m) counts the wells behind each mean. Over all
-    formulas and for each response (m): `replicate_sd`, the pooled sd of a single well;
-    `constant_sd` and `relative_sd`, its two parts, so that the sd of a well with signal y is
-    √(constant² + (relative·y)²); `prior_wells`, the degrees of freedom d0 with which the pooled
-    variance counts (∞: alone).
-    """
-
-    formulas: npt.NDArray[Any]
-    means: Array
-    standard_errors: Array
-    wells: npt.NDArray[np.int64]
-    replicate_sd: Array
-    constant_sd: Array
-    relative_sd: Array
-    prior_wells: Array
-
-    def usual_errors(self, means: Array, wells: npt.NDArray[np.int64]) -> Array:
-        """Return the usual standard errors of means whose wells show no spread of their own.
-
-        `means` and `wells` are n × m, of the same responses; NaN where nothing is known about the
-        spread or the mean.
-        """
-        errors = np.full_like(means, np.nan)
-        for k in range(means.shape[1]):
-            spread = _Spread(
-                float(self.replicate_sd[k] ** 2),
-                float(self.constant_sd[k] ** 2),
-                float(self.relative_sd[k] ** 2),
-                float(self.prior_wells[k]),
-            )
-            single = np.isfinite(means[:, k]).astype(np.int64)
-            errors[:, k] = spread.standard_errors(means[:, k], np.zeros(len(means)), single)
-        return np.asarray(errors / np.sqrt(np.maximum(wells, 1)))
-
-
-def observations(
-    values: Array, formulas: npt.NDArray[Any], statuses: npt.NDArray[np.str_] | None = None
-) -> Observations:
-    """Return mean and standard error of each formula and response from the values of wells.
-
-    `values` is n wells × m responses, `formulas` (n) says what is in each well, `statuses` (n × m)
-    which values count: those that are "ok" and finite. Raises ValueError for arrays that do not
-    fit together.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    formulas = np.asarray(formulas)
-    if values.ndim != 2 or formulas.shape != values.shape[:1]:
-        raise ValueError(
-            f"values must be wells × responses and formulas have one entry a well "
-            f"(got {values.shape} and {formulas.shape})"
-        )
-    if statuses is not None and np.shape(statuses) != values.shape:
-        raise ValueError(
-            f"statuses must have the shape of values (got {np.shape(statuses)} and {values.shape})"
-        )
-    counts_in = np.isfinite(values)
-    if statuses is not None:
-        counts_in &= np.asarray(statuses) == "ok"
-    names, group = np.unique(formulas, return_inverse=True)
-    means, squares, wells = _group_sums(values, counts_in, group.reshape(-1), len(names))
-    per_response = [
-        _Spread.fit(means[:, k], squares[:, k], wells[:, k]) for k in range(values.shape[1])
-    ]
-    errors = np.full_like(means, np.nan)
-    for k, spread in enumerate(per_response):
-        errors[:, k] = spread.standard_errors(means[:, k], squares[:, k], wells[:, k])
-    return Observations(
-        formulas=names,
-        means=means,
-        standard_errors=errors,
-        wells=wells,
-        replicate_sd=np.sqrt([spread.pooled for spread in per_response]),
-        constant_sd=np.sqrt([spread.constant for spread in per_response]),
-        relative_sd=np.sqrt([spread.relative for spread in per_response]),
-        prior_wells=np.array([spread.prior_wells for spread in per_response]),
-    )
-
-
-def _group_sums(
-    values: Array, counts_in: npt.NDArray[np.bool_], group: npt.NDArray[np.int64], n_groups: int
-) -> tuple[Array, Array, npt.NDArray[np.int64]]:
-    """Return mean, sum of squared deviations and number of wells, each formulas × responses."""
-    shape = (n_groups, values.shape[1])
-    wells = np.zeros(shape, dtype=np.int64)
-    np.add.at(wells, group, counts_in)
-    sums = np.zeros(shape)
-    np.add.at(sums, group, np.where(counts_in, values, 0.0))
-    means = np.divide(sums, wells, out=np.full(shape, np.nan), where=wells > 0)
-    squares = np.zeros(shape)
-    deviations = np.where(counts_in, values - means[group], 0.0)
-    np.add.at(squares, group, deviations**2)
-    return means, squares, wells
-
-
 @dataclass(frozen=True)
-class _Spread:
+class Spread:
     """What is known of the variance of a single well of one response."""
 
     pooled: float
@@ -140,7 +41,7 @@ class _Spread:
     prior_wells: float
 
     @classmethod
-    def fit(cls, means: Array, squares: Array, wells: npt.NDArray[np.int64]) -> _Spread:
+    def fit(cls, means: Array, squares: Array, wells: Counts) -> Spread:
         """Estimate from formulas with two wells or more; all NaN when there are none."""
         replicated = wells > 1
         if not replicated.any():
@@ -160,7 +61,7 @@ class _Spread:
         prior_wells, scale = _prior(variances / expected, freedom)
         return cls(pooled, scale * constant, scale * relative, prior_wells)
 
-    def standard_errors(self, means: Array, squares: Array, wells: npt.NDArray[np.int64]) -> Array:
+    def standard_errors(self, means: Array, squares: Array, wells: Counts) -> Array:
         """Return the standard error of each mean, NaN where there is no mean."""
         expected = self.constant + self.relative * means**2
         freedom = np.maximum(wells - 1, 0)
