@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -31,11 +32,14 @@ class NumberError(LabloopError):
 class NumberStyle:
     """How numbers are written: the decimal mark, and whether a person stated it.
 
-    Only with a stated mark may the other mark group thousands (1,234.5 or 1.234,5).
+    Only with a stated mark may the other mark group thousands (1,234.5 or 1.234,5). `words` are
+    texts (or numbers, such as -999) that an instrument writes for values that it has not, each with
+    the status that it means; they come before the words that are known.
     """
 
     mark: Literal[".", ","] = "."
     stated: bool = False
+    words: Mapping[str, Status] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,18 @@ _DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _NUMBER_SHAPED: Final = re.compile(r"[+-]?[0-9.,]*[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _PLAIN_CHARACTERS: Final = frozenset("0123456789.eE+-\n")
 
-_MISSING: Final = frozenset({"", "#n/a", "na", "n/a"})
+# "Masked" is a well that somebody left out in SoftMax Pro (Molecular Devices).
+_MISSING: Final = frozenset({"", "#n/a", "na", "n/a", "masked"})
 _BELOW: Final = frozenset({"<lod", "<loq", "<llod", "<lloq", "bloq", "blq", "bdl"})
-_ABOVE: Final = frozenset({">uloq", ">loq", "ovrflw", "overflow", "over"})
+# OVRFLW is Gen5's (BioTek, Agilent). OVER is Tecan's: the detector was oversaturated, or the
+# absorbance above its limit (Tecan's knowledge portal, "What does an overflow or an OVER result
+# mean?"). #SAT is SoftMax Pro's: the photomultiplier was saturated. Its #Low is not here, since a
+# flash that the reader missed is no low value.
+_ABOVE: Final = frozenset({">uloq", ">loq", "ovrflw", "overflow", "over", "#sat"})
+# Bio-Rad's readers print asterisks for absorbances beyond either end and for concentrations that
+# the curve does not give (manual of the Model 550, page 15); Gen5 has asterisks and question marks
+# for several causes. What stands for several things is no status.
+_MARKS: Final = re.compile(r"-?[*?#<>.]*[*?][*?#<>.]*|-?#{3,}|>{2,}|<{2,}")
 
 
 def quoted(text: str) -> str:
@@ -111,7 +124,7 @@ def parse_number(text: str, decimal: str | None = None) -> float:
 def number_in_style(text: str, style: NumberStyle) -> float:
     """Return the finite number that the stripped `text` is in `style`; raises NumberError."""
     if _NUMBER[style.mark].fullmatch(text):
-        if style == NumberStyle(",") and _EITHER.fullmatch(text):
+        if style.mark == "," and not style.stated and _EITHER.fullmatch(text):
             raise NumberError(_why_no_number(text, style))
         value = float(text.replace(",", "."))
     elif style.stated and _GROUPED[style.mark].fullmatch(text):
@@ -152,19 +165,48 @@ def reading_in_style(text: str, style: NumberStyle) -> Reading:
     """Return what a cell of a response says: a number, or a known word for its absence.
 
     Blank, `#N/A` and `NA` are missing; `<LOD`, `<0.5` are below the range; `>4.0`, `OVRFLW`,
-    `OVER` are above it. Raises NumberError for any other text.
+    `OVER` are above it; the words of the style come first. Raises NumberError for any other text.
     """
-    folded = text.casefold().replace(" ", "")
+    folded = _folded(text)
+    if style.words:
+        status = _words(style).get(folded)
+        if status is not None:
+            return Reading(math.nan, status)
     if folded in _MISSING:
         return Reading(math.nan, "missing")
     if folded in _BELOW:
         return Reading(math.nan, "below_range")
     if folded in _ABOVE:
         return Reading(math.nan, "above_range")
+    if _MARKS.fullmatch(text):
+        raise NumberError(
+            f"{quoted(text)} stands for more than one thing; say what it means here with words of "
+            "an [[instrument]] in campaign.toml"
+        )
     if text[0] in "<>":
         limit = number_in_style(text[1:].strip(), style)
         return Reading(math.nan, "below_range" if text[0] == "<" else "above_range", limit)
     return Reading(number_in_style(text, style), "ok")
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace(" ", "")
+
+
+def _words(style: NumberStyle) -> dict[str, Status]:
+    """Return the words of a style without regard to case and spaces."""
+    return {_folded(word): status for word, status in style.words.items()}
+
+
+def _sentinels(style: NumberStyle) -> dict[float, Status]:
+    """Return the words of a style that are numbers, such as -999."""
+    found: dict[float, Status] = {}
+    for word, status in style.words.items():
+        try:
+            found[number_in_style(word.strip(), NumberStyle(style.mark, style.stated))] = status
+        except NumberError:
+            continue
+    return found
 
 
 def has_decimal_comma(column: Column) -> bool:
@@ -210,25 +252,32 @@ def parse_numbers(
 
 def parse_readings(column: Column, style: NumberStyle) -> tuple[Readings, dict[int, str]]:
     """Return the column's measured values with statuses, and what is wrong with which row."""
-    plain = _plain_numbers(column, style)
+    plain = None if style.words else _plain_numbers(column, style)
     if plain is not None and not np.isinf(plain).any():
         statuses = np.where(np.isnan(plain), "missing", "ok").astype("U11")
         return Readings(plain, statuses, np.full(len(column), np.nan)), {}
     values, limits = np.full((2, len(column)), np.nan)
     statuses = np.full(len(column), "missing", dtype="U11")
     problems: dict[int, str] = {}
+    sentinels = _sentinels(style)
     for row, cell in enumerate(column):
         try:
-            reading = (
-                reading_in_style(cell, style)
-                if isinstance(cell, str)
-                else Reading(_finite(cell), "ok")
-            )
+            reading = _reading(cell, style)
         except NumberError as error:
             problems[row] = str(error)
             continue
+        if reading.value in sentinels:
+            reading = Reading(math.nan, sentinels[reading.value])
         values[row], statuses[row], limits[row] = reading.value, reading.status, reading.limit
     return Readings(values, statuses, limits), problems
+
+
+def _reading(cell: str | float, style: NumberStyle) -> Reading:
+    if isinstance(cell, str):
+        return reading_in_style(cell, style)
+    if math.isnan(cell):  # the blank of a frame's column of numbers
+        return Reading(math.nan, "missing")
+    return Reading(_finite(cell), "ok")
 
 
 def _finite(number: float) -> float:

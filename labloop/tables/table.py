@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
+import numpy as np
 import numpy.typing as npt
 
 from labloop.errors import RejectedError
@@ -15,13 +16,48 @@ _LISTED: Final = 20
 
 
 @dataclass(frozen=True, eq=False)
+class Origin:
+    """Where in a file the cells of a table stand that was put together from plates and lists.
+
+    `spots[i, j]` are the sheet (its number in `sheets`), row and column, both from 1, of cell j of
+    row i; -1 where it has none. `parts[j]` names the cells that column j was read from, empty where
+    the column is not of one place.
+    """
+
+    sheets: tuple[str | None, ...]
+    spots: npt.NDArray[np.int64]
+    parts: tuple[str, ...]
+
+    def cell(self, row: int, column: int) -> str | None:
+        """Name a cell, without the file; None if no cell of the file is it."""
+        sheet, number, position = self.spots[row, column].tolist()
+        if sheet < 0:
+            return None
+        title = self.sheets[sheet]
+        if title is None:
+            return f"row {number}, column {position}"
+        return f"sheet {quoted(title)}, cell {letters(position)}{number}"
+
+    def row(self, row: int) -> str:
+        """Name a row by the first of its cells that stands in the file."""
+        names = (self.cell(row, column) for column in range(self.spots.shape[1]))
+        return next((name for name in names if name is not None), f"well {row + 1}")
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """Rows handed in, before they are matched to a campaign.
 
     `columns[j]` holds the cells below `names[j]`; `positions[j]` is the column's number in the
-    file, from 1. `rows[i]` is the row's number in the file, from 1 and counting the header, or the
-    index label of a frame. `sha256` is that of the file's bytes (of a workbook with
-    the sheet's name), or of the frame's content.
+    file, from 1, or 0 for a column that the file does not have (`--plate`). `rows[i]` is the row's
+    number in the file, from 1 and counting the header, or the index label of a frame. `sha256` is
+    that of the file's bytes (of a workbook with the names of the sheets read), or of the frame's
+    content.
+
+    A table made of plates or lists of wells has an `origin`; its rows are the wells, counted from
+    1. `is_plate` says that it comes from a reader, which lists every well whether or not anything
+    is in it. `unused` says what of the file was not read, each a text such as
+    'sheet "340": 3 cells outside the grids'.
     """
 
     source: str
@@ -33,26 +69,42 @@ class Table:
     sheet: str | None = None
     style: NumberStyle = field(default_factory=NumberStyle)
     is_frame: bool = False
+    is_plate: bool = False
+    unused: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def cell(self, row: int, column: int) -> str:
         """Name a cell as the user finds it: row and column number in this table, from 0."""
+        if self.positions[column] == 0:
+            return f"{self.row(row)}, --plate"
+        if self.origin is not None:
+            found = self.origin.cell(row, column)
+            if found is not None:
+                return f"{self.source}, {found}"
+            return f"{self.row(row)}, column {quoted(self.names[column])}"
         if self.sheet is not None:
             return f"{self.title}, cell {letters(self.positions[column])}{self.rows[row]}"
         return f"{self.row(row)}, column {quoted(self.names[column])}"
 
     def row(self, row: int) -> str:
         """Name a row as the user finds it."""
+        if self.origin is not None:
+            return f"{self.source}, {self.origin.row(row)}"
         return f"{self.title}, {'index' if self.is_frame else 'row'} {self.rows[row]}"
 
     def short_row(self, row: int) -> str:
         """Name a row beside a message that has named the table."""
+        if self.origin is not None:
+            return self.origin.row(row)
         return f"{'index' if self.is_frame else 'row'} {self.rows[row]}"
 
     def column(self, column: int) -> str:
         """Name a column as the user finds it."""
+        if self.origin is not None and self.origin.parts[column]:
+            return f"{self.source}, {self.origin.parts[column]} ({quoted(self.names[column])})"
         if self.sheet is not None:
             letter = letters(self.positions[column])
             return f"{self.title}, column {letter} ({quoted(self.names[column])})"

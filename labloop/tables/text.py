@@ -82,6 +82,21 @@ def parse_rows(text: str, source: str) -> tuple[list[list[str]], list[int], str]
     return rows, numbers, separator
 
 
+def split_loosely(text: str) -> dict[str, tuple[list[list[str]], list[int]]]:
+    """Return rows of any widths and their numbers, by each separator that splits the text at all.
+
+    For files of instruments, whose rows differ in length. A separator under which quotes are broken
+    is left out.
+    """
+    found = {}
+    for separator in SEPARATORS:
+        if separator in text:
+            rows, numbers, error = _split(text, separator)
+            if error is None and rows:
+                found[separator] = rows, numbers
+    return found
+
+
 _NAMES: Final = {"\t": "tabs", ";": "semicolons", ",": "commas"}
 
 

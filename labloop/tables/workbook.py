@@ -1,4 +1,4 @@
-"""Excel workbooks: checked before they are parsed, then read one sheet at a time.
+"""Excel workbooks: checked once before they are parsed, then read sheet by sheet.
 
 A workbook is a zip of XML files. What unpacks to far more than it weighs, or declares a document
 type (the door for entity bombs and external files), is refused before openpyxl sees it.
@@ -11,7 +11,9 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final, NoReturn, TypeVar
@@ -21,6 +23,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from labloop.errors import LabloopError, did_you_mean
+from labloop.tables.cells import Area, Cell, Sheet, parse_area
 from labloop.tables.numbers import quoted
 from labloop.tables.table import letters, reject
 
@@ -34,29 +37,92 @@ _MAX_CELLS: Final = 20_000_000
 _FORMULA: Final = re.compile(rb"<(?:[A-Za-z0-9]+:)?f[\s/>]")
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
-Cell = str | float
+_MERGED: Final = re.compile(rb"<(?:[A-Za-z0-9]+:)?mergeCell\s[^>]*?ref=\"([A-Za-z0-9:]+)\"")
+
 T = TypeVar("T")
 
 
-def read_sheet(
-    content: bytes, source: str, sheet: str | None
-) -> tuple[list[list[Cell]], list[int], str]:
-    """Return the rows of one sheet that are not blank, their numbers from 1, the sheet's name.
+@dataclass(frozen=True, eq=False)
+class Book:
+    """An open workbook whose archive was checked; `read` its sheets by their titles."""
 
-    Without `sheet` the workbook must have just one visible sheet with content. Dates and truth
-    values become text, a percentage the text that Excel shows; so they are refused where a number
-    is wanted. Raises RejectedError.
-    """
+    source: str
+    content: bytes
+    has_formulas: bool
+    book: Any
+
+    @property
+    def titles(self) -> list[str]:
+        """Every sheet's name, hidden ones included."""
+        return [each.title for each in self.book.worksheets]
+
+    def filled(self) -> list[str]:
+        """Return the names of the visible sheets with content.
+
+        Raises RejectedError if there is none.
+        """
+        found = [
+            each.title
+            for each in self.book.worksheets
+            if each.sheet_state == "visible" and _guarded(self.source, partial(_has_content, each))
+        ]
+        if not found:
+            reject(self.source, [f"{self.source}: no visible sheet holds anything"])
+        return found
+
+    def find(self, sheet: str) -> str:
+        """Return the title of the sheet that a name means; raises RejectedError."""
+        titles = self.titles
+        folded = [title for title in titles if title.casefold() == sheet.casefold()]
+        found = sheet if sheet in titles else folded[0] if len(folded) == 1 else None
+        if found is None:
+            hint = did_you_mean(sheet, titles)
+            reject(
+                self.source,
+                [
+                    f"{self.source}: no sheet is called {quoted(sheet)}{hint or ';'} "
+                    f"it has {listed(titles)}"
+                ],
+            )
+        return found
+
+    def read(self, title: str) -> Sheet:
+        """Return the cells of a sheet that are not blank.
+
+        Dates and truth values become text, a percentage the text that Excel shows; so they are
+        refused where a number is wanted. Raises RejectedError.
+        """
+        chosen = next(each for each in self.book.worksheets if each.title == title)
+        rows, numbers, valueless = _guarded(self.source, lambda: _cells(chosen, self.source))
+        return Sheet(self.source, title, rows, numbers, frozenset(valueless))
+
+    def merged(self, title: str) -> tuple[Area, ...]:
+        """Return the merged cells of a sheet."""
+        return _guarded(self.source, lambda: _merged(self.content, title))
+
+    def refuse_uncomputed(self, sheet: Sheet, within: Sequence[Area] | None = None) -> None:
+        """Refuse formulas that no program has computed: their cells only look blank.
+
+        `within` are the areas of the sheet that matter; None for all of it.
+        """
+        valueless = {
+            place
+            for place in sheet.valueless
+            if within is None or any(place in area for area in within)
+        }
+        if self.has_formulas and valueless and sheet.name is not None:
+            _refuse_uncomputed(self.content, self.source, sheet.name, valueless)
+
+
+@contextmanager
+def opened(content: bytes, source: str) -> Iterator[Book]:
+    """Check and open a workbook; raises RejectedError for what is damaged or would do harm."""
     has_formulas = _check_archive(content, source)
-    workbook = _guarded(source, lambda: _load(content, data_only=True))
+    book = _guarded(source, lambda: _load(content, data_only=True))
     try:
-        chosen = _choose(workbook, source, sheet)
-        rows, numbers, uncomputed = _guarded(source, lambda: _cells(chosen, source))
+        yield Book(source, content, has_formulas, book)
     finally:
-        workbook.close()
-    if has_formulas and uncomputed:
-        _refuse_uncomputed(content, source, chosen.title, uncomputed)
-    return rows, numbers, chosen.title
+        book.close()
 
 
 def _refuse_damaged(source: str, why: object) -> NoReturn:
@@ -152,41 +218,8 @@ def _load(content: bytes, *, data_only: bool) -> Any:
     )
 
 
-def _choose(workbook: Any, source: str, sheet: str | None) -> Any:
-    """Return the sheet of that name, or the only visible one with content."""
-    sheets = {each.title: each for each in workbook.worksheets}
-    if sheet is not None:
-        folded = [title for title in sheets if title.casefold() == sheet.casefold()]
-        title = sheet if sheet in sheets else folded[0] if len(folded) == 1 else None
-        if title is None:
-            hint = did_you_mean(sheet, sheets)
-            reject(
-                source,
-                [
-                    f"{source}: no sheet is called {quoted(sheet)}{hint or ';'} "
-                    f"it has {_listed(sheets)}"
-                ],
-            )
-        return sheets[title]
-    filled = [
-        title
-        for title, each in sheets.items()
-        if each.sheet_state == "visible" and _guarded(source, partial(_has_content, each))
-    ]
-    if not filled:
-        reject(source, [f"{source}: no visible sheet holds anything"])
-    if len(filled) > 1:
-        reject(
-            source,
-            [
-                f"{source}: {len(filled)} sheets have content; name one with --sheet: "
-                f"{_listed(filled)}"
-            ],
-        )
-    return sheets[filled[0]]
-
-
-def _listed(titles: Any) -> str:
+def listed(titles: Iterable[str]) -> str:
+    """Return sheets' names as a message lists them."""
     return ", ".join(quoted(title) for title in titles)
 
 
@@ -228,6 +261,19 @@ def _cells(sheet: Any, source: str) -> tuple[list[list[Cell]], list[int], set[tu
             rows.append(plain)
             numbers.append(number)
     return rows, numbers, valueless
+
+
+def _merged(content: bytes, title: str) -> tuple[Area, ...]:
+    """Return merged cells, which openpyxl reads only when it reads everything."""
+    workbook = _load(content, data_only=True)
+    try:
+        path = next(each._worksheet_path for each in workbook.worksheets if each.title == title)
+    finally:
+        workbook.close()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        xml = archive.read(path)
+    found = _MERGED.findall(xml)
+    return tuple(parse_area(reference.decode("ascii", "replace"))[0] for reference in found)
 
 
 def _plain(cell: Any, percent: dict[int, bool]) -> Cell:
