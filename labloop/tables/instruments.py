@@ -5,45 +5,27 @@ A block that is not in the file as declared is refused with its sheet, its cell 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from labloop.tables.cells import (
-    Area,
-    Cell,
-    Sheet,
-    as_text,
-    count,
-    parse_area,
-    shown,
-    spot,
+from labloop.tables.blocks import (
+    Place,
+    block_area,
+    block_name,
+    read_columns,
+    read_grid,
+    read_list,
+    table_area,
 )
-from labloop.tables.grids import PLATES, Grid, cells, find_grids
+from labloop.tables.cells import Area, Sheet
+from labloop.tables.grids import PLATES, cells
 from labloop.tables.headers import joined_header
 from labloop.tables.numbers import quoted
-from labloop.tables.plates import PLATE, WELL, Part
+from labloop.tables.plates import Part
 from labloop.tables.table import reject
-from labloop.wells import parse_well, row_name
 
 if TYPE_CHECKING:
-    from labloop.definition.models import Block, Instrument
-
-_LIST_REMEDY: Final = (
-    "a list is two columns without header: correct its cells in campaign.toml, or the file"
-)
-_GIVE_CELLS: Final = "say which cells of the sheet it is in campaign.toml"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A block of an instrument, for messages."""
-
-    instrument: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"block {self.number} of instrument {quoted(self.instrument)}"
+    from labloop.definition.models import Instrument
 
 
 def read_blocks(
@@ -58,67 +40,56 @@ def read_blocks(
     `sheet_of` gives the sheet of a block by its name (None: the only one with content), `merged`
     its merged cells. Raises RejectedError.
     """
-    blocks = instrument.blocks
     _check_plates(instrument, plate, source)
     parts: list[Part] = []
-    for number, block in enumerate(blocks, start=1):
+    areas: list[tuple[Sheet, Area]] = []
+    for number, block in enumerate(instrument.blocks, start=1):
         place = Place(instrument.name, number)
         sheet = sheet_of(block.sheet, place)
-        area, whole = _area(block, sheet, place)
+        area, whole = block_area(block, sheet, place)
         of = block.plate if block.plate is not None else plate
         if block.form == "grid":
-            parts.append(_grid(block, sheet, area, whole, place).part(_name(block), of))
+            parts.append(read_grid(block, sheet, area, whole, place).part(block_name(block), of))
         elif block.form == "list":
-            parts.append(_list(block, sheet, area, whole, place, of))
+            parts.append(read_list(block, sheet, area, whole, place, of))
         else:
-            rows = _table_area(block, sheet, area, whole, place)
+            rows = table_area(block, sheet, area, whole, place)
             header = joined_header(sheet, rows, block.header_rows, merged(sheet))
-            parts += _table(block, sheet, rows, header, place, of)
+            parts += read_columns(block, sheet, rows, header, place, of)
+            areas.append((sheet, rows))
+            continue
+        areas.append((sheet, parts[-1].area))
     _check_shapes(parts, source)
-    return parts, _unused(parts, instrument.name)
+    return parts, outside(areas, instrument)
 
 
 def read_table_block(
     instrument: Instrument,
     sheet_of: Callable[[str | None, Place], Sheet],
     merged: Callable[[Sheet], tuple[Area, ...]],
+    plate: str | None,
+    source: str,
 ) -> tuple[Sheet, Area, list[str]] | None:
-    """Return the sheet, the cells below the header and the header of an instrument's table.
+    """Return the sheet, the cells with the header, and the joined header of an instrument's table.
 
     None if the instrument has another block as well, or none of a table. Raises RejectedError where
     there is no such table.
     """
     if len(instrument.blocks) != 1 or instrument.blocks[0].form != "table":
         return None
+    _check_plates(instrument, plate, source)
     [block] = instrument.blocks
     place = Place(instrument.name, 1)
     sheet = sheet_of(block.sheet, place)
-    area, whole = _area(block, sheet, place)
-    rows = _table_area(block, sheet, area, whole, place)
+    area, whole = block_area(block, sheet, place)
+    rows = table_area(block, sheet, area, whole, place)
     header = joined_header(sheet, rows, block.header_rows, merged(sheet))
-    below = Area(rows.top + block.header_rows, rows.left, rows.bottom, rows.right)
-    return sheet, below, header
-
-
-def _refuse(
-    sheet: Sheet,
-    at: tuple[int, int] | None,
-    what: str,
-    place: Place,
-    remedy: str = "correct it in campaign.toml, or the file",
-) -> NoReturn:
-    """Reject a file that is not as its instrument was declared."""
-    where = sheet.title if at is None else spot(sheet.source, sheet.name, *at)
-    reject(sheet.title, [f"{where}: {what}, read as {place}; {remedy}"])
-
-
-def _name(block: Block) -> str:
-    return block.holds if block.unit is None else f"{block.holds} [{block.unit}]"
+    return sheet, rows, header
 
 
 def _check_plates(instrument: Instrument, plate: str | None, source: str) -> None:
     """Refuse a plate named twice, and blocks of which only some say their plate."""
-    named = [block.plate is not None for block in instrument.blocks if block.form != "table"]
+    named = [block.plate is not None for block in instrument.blocks]
     if plate is not None and any(named):
         reject(
             source,
@@ -135,197 +106,6 @@ def _check_plates(instrument: Instrument, plate: str | None, source: str) -> Non
                 f"{source}: {Place(instrument.name, number)} in campaign.toml names no plate, "
                 "while others do; name the plate of each"
             ],
-        )
-
-
-def _area(block: Block, sheet: Sheet, place: Place) -> tuple[Area, bool]:
-    """Return the cells that a block names, and whether it names both corners.
-
-    Without `cells` it is all that the sheet holds.
-    """
-    if block.cells is not None:
-        area, whole = parse_area(block.cells)
-        return area, whole
-    filled = list(sheet.filled())
-    if not filled:
-        _refuse(sheet, None, "it is empty", place)
-    columns = [column for _, column, _ in filled]
-    return Area(filled[0][0], min(columns), filled[-1][0], max(columns)), True
-
-
-def _grid(block: Block, sheet: Sheet, area: Area, whole: bool, place: Place) -> Grid:
-    if block.cells is None:
-        grids, problems = find_grids(sheet)
-        if problems:
-            reject(sheet.title, problems)
-        if len(grids) != 1:
-            where = ": " + "; ".join(grid.region for grid in grids) if grids else ""
-            what = f"it has {len(grids)} plates{where}" if grids else "it has no plate"
-            _refuse(sheet, None, f"{what}, and one is expected", place, _GIVE_CELLS)
-        return grids[0]
-    if not whole:
-        area = _plate_at(sheet, area)
-    shape = area.bottom - area.top, area.right - area.left
-    for column in range(1, shape[1] + 1):
-        at = area.top, area.left + column
-        _expect(sheet, at, count(sheet.at(*at)) == column, f"the column number {column}", place)
-    for row in range(shape[0]):
-        at = area.top + 1 + row, area.left
-        letter = row_name(row) if row < 52 else "?"
-        _expect(sheet, at, as_text(sheet.at(*at)).upper() == letter, f"the letter {letter}", place)
-    if shape not in PLATES:
-        _refuse(
-            sheet,
-            (area.top, area.left),
-            f"cells {area} hold {shape[0]} rows and {shape[1]} columns of wells, as no plate has "
-            "(the header and the letters are part of the cells)",
-            place,
-        )
-    return Grid(sheet, area, block.holds)
-
-
-def _plate_at(sheet: Sheet, corner: Area) -> Area:
-    """Return the plate that begins at a corner, at least one row and column of it."""
-    rows = columns = 0
-    while count(sheet.at(corner.top, corner.left + columns + 1)) == columns + 1:
-        columns += 1
-    while rows < 52 and (
-        as_text(sheet.at(corner.top + rows + 1, corner.left)).upper() == row_name(rows)
-    ):
-        rows += 1
-    return Area(corner.top, corner.left, corner.top + max(rows, 1), corner.left + max(columns, 1))
-
-
-def _expect(sheet: Sheet, at: tuple[int, int], fits: bool, expected: str, place: Place) -> None:
-    if not fits:
-        _refuse(sheet, at, f"{_found(sheet.at(*at))} where {expected} should be", place)
-
-
-def _found(cell: Cell) -> str:
-    return "the cell is blank" if cell == "" else f"found {shown(cell)}"
-
-
-def _list(
-    block: Block, sheet: Sheet, area: Area, whole: bool, place: Place, plate: str | None
-) -> Part:
-    """Return a list of wells and values, two columns without header."""
-    if not whole:
-        area = Area(area.top, area.left, _end(sheet, area, area.left + 1), area.left + 1)
-    if area.right != area.left + 1:
-        if block.cells is not None:
-            what = f"cells {area} are not two columns"
-            _refuse(sheet, (area.top, area.left), f"{what}, well and value", place)
-        beyond = next(
-            ((row, column) for row, column, _ in sheet.filled() if column > area.left + 1),
-            (area.top, area.left),
-        )
-        what = f"{_found(sheet.at(*beyond))} where only the columns of well and value should be"
-        _refuse(sheet, beyond, what, place, _GIVE_CELLS)
-    wells: list[str] = []
-    rows: list[int] = []
-    problems = []
-    last = sheet.numbers[-1] if sheet.numbers else area.top
-    for row in range(area.top, min(area.bottom, last) + 1):
-        cell, value = sheet.at(row, area.left), sheet.at(row, area.left + 1)
-        if cell == "" and value == "":
-            continue
-        well = parse_well(cell) if isinstance(cell, str) else None
-        if well is None:
-            problems.append(
-                f"{spot(sheet.source, sheet.name, row, area.left)}: {_found(cell)} where a well, "
-                f"such as B7, should be, read as {place}; {_LIST_REMEDY}"
-            )
-            continue
-        wells.append(well)
-        rows.append(row)
-    if problems:
-        reject(sheet.title, problems)
-    if not wells:
-        _refuse(sheet, (area.top, area.left), "no wells are listed here", place)
-    places = tuple((row, area.left + 1) for row in rows)
-    return Part(
-        name=_name(block),
-        sheet=sheet,
-        area=area,
-        plate=plate,
-        wells=tuple(wells),
-        values=tuple(sheet.at(*at) for at in places),
-        places=places,
-    )
-
-
-def _end(sheet: Sheet, area: Area, right: int) -> int:
-    """Return the last row from the area's top on in which its columns hold something."""
-    row = area.top
-    while any(sheet.at(row + 1, column) != "" for column in range(area.left, right + 1)):
-        row += 1
-    return row
-
-
-def _table_area(block: Block, sheet: Sheet, area: Area, whole: bool, place: Place) -> Area:
-    """Return the cells of a table with its header."""
-    if not whole:
-        right = area.left
-        while any(sheet.at(area.top + row, right + 1) != "" for row in range(block.header_rows)):
-            right += 1
-        area = Area(area.top, area.left, _end(sheet, area, right), right)
-    last = sheet.numbers[-1] if sheet.numbers else area.top
-    area = Area(area.top, area.left, min(area.bottom, last), min(area.right, sheet.width))
-    if area.bottom - area.top < block.header_rows or area.right < area.left:
-        at = area.top, area.left
-        _refuse(sheet, at, "found no rows below a header", place)
-    return area
-
-
-def _table(
-    block: Block,
-    sheet: Sheet,
-    area: Area,
-    header: Sequence[str],
-    place: Place,
-    plate: str | None,
-) -> Iterator[Part]:
-    """Yield the columns of a table with wells, to stand beside those of other blocks."""
-    folded = [name.casefold() for name in header]
-    if WELL not in folded or PLATE in folded:
-        has = 'a column "plate"' if PLATE in folded else 'no column "well"'
-        _refuse(
-            sheet,
-            (area.top, area.left),
-            f"the table has {has}, so it cannot stand beside other blocks",
-            place,
-            "declare it as an instrument of its own",
-        )
-    of_wells = area.left + folded.index(WELL)
-    rows, wells, problems = [], [], []
-    for row in range(area.top + block.header_rows, area.bottom + 1):
-        if all(sheet.at(row, column) == "" for column in range(area.left, area.right + 1)):
-            continue
-        well = parse_well(as_text(sheet.at(row, of_wells)))
-        if well is None:
-            problems.append(
-                f"{spot(sheet.source, sheet.name, row, of_wells)}: "
-                f"{_found(sheet.at(row, of_wells))} where a well, such as B7, should be, read as "
-                f"{place}; correct it in campaign.toml, or the file"
-            )
-            continue
-        rows.append(row)
-        wells.append(well)
-    if problems:
-        reject(sheet.title, problems)
-    for at, name in enumerate(header):
-        column = area.left + at
-        if column == of_wells or not name:
-            continue
-        places = tuple((row, column) for row in rows)
-        yield Part(
-            name=name,
-            sheet=sheet,
-            area=Area(area.top, column, area.bottom, column),
-            plate=plate,
-            wells=tuple(wells),
-            values=tuple(sheet.at(*each) for each in places),
-            places=places,
         )
 
 
@@ -348,17 +128,17 @@ def _check_shapes(parts: Sequence[Part], source: str) -> None:
             )
 
 
-def _unused(parts: Sequence[Part], instrument: str) -> list[str]:
+def outside(areas: Sequence[tuple[Sheet, Area]], instrument: Instrument) -> list[str]:
     """Say how many cells of the sheets that were read stand outside the blocks."""
-    areas: dict[Sheet, list[Area]] = {}
-    for part in parts:
-        areas.setdefault(part.sheet, []).append(part.area)
+    of_sheet: dict[Sheet, list[Area]] = {}
+    for sheet, area in areas:
+        of_sheet.setdefault(sheet, []).append(area)
     found = []
-    for sheet, own in areas.items():
+    for sheet, own in of_sheet.items():
         number = sum(
             not any((row, column) in area for area in own) for row, column, _ in sheet.filled()
         )
         if number:
-            what = f"{cells(number)} outside the blocks of instrument {quoted(instrument)}"
+            what = f"{cells(number)} outside the blocks of instrument {quoted(instrument.name)}"
             found.append(what if sheet.name is None else f"sheet {quoted(sheet.name)}: {what}")
     return found

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-import numpy as np
-
-from labloop.errors import RejectedError
-from labloop.tables import frames, text, workbook
-from labloop.tables.cells import Area, Sheet
+from labloop.tables import declared, frames, text, workbook
+from labloop.tables.asked import Asked
+from labloop.tables.cells import Sheet
+from labloop.tables.declared import plates_of_book
 from labloop.tables.grids import from_grids, may_hold_grid
-from labloop.tables.instruments import Place, read_blocks, read_table_block
-from labloop.tables.numbers import (
-    Column,
-    NumberError,
-    NumberStyle,
-    has_decimal_comma,
-    is_number,
-    number_style,
-    quoted,
-)
-from labloop.tables.plates import Part, as_table
-from labloop.tables.table import Table, letters, reject
+from labloop.tables.numbers import NumberError, NumberStyle, is_number, number_style, quoted
+from labloop.tables.plates import as_table
+from labloop.tables.table import Table, reject
+from labloop.tables.tidy import check_count, checked, from_rows, of_plate, with_comma
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +52,7 @@ def read_table(
     if _is_frame(source):
         if instrument is not None:
             reject(frames.SOURCE, [f"{frames.SOURCE}: it is read as it is; leave out instrument"])
-        return _of_plate(_read_frame(source, names, _style(frames.SOURCE, decimal)), plate)
+        return of_plate(_read_frame(source, names, _style(frames.SOURCE, decimal)), plate)
     path = Path(str(source))
     return read_bytes(
         _content(path),
@@ -98,7 +88,7 @@ def read_bytes(
     style = _style(source, decimal)
     if instrument is not None:
         style = replace(style, words=dict(instrument.words))
-    asked = _Asked(source, hashlib.sha256(content), style, names, sheet, instrument, plate)
+    asked = Asked(source, content, style, names, sheet, instrument, plate)
     if content.startswith(_OLD_EXCEL):
         reject(source, [f"{source}: an old or password-protected Excel file; save it as .xlsx"])
     if content.startswith(_ZIP):
@@ -111,29 +101,10 @@ def read_bytes(
     return _read_text(text.decode(content, source, encoding), asked)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A file and what was said of it; see `read_table`."""
-
-    source: str
-    hash: hashlib._Hash
-    style: NumberStyle
-    names: Sequence[str] | None
-    sheet: str | None
-    instrument: Instrument | None
-    plate: str | None
-
-    def digest(self, sheets: Iterable[str] = ()) -> str:
-        """Return the SHA-256 of the content, with the sheets read: each is a table of its own."""
-        whole = self.hash.copy()
-        whole.update("\0".join(sheets).encode())
-        return whole.hexdigest()
-
-
-def _read_text(content: str, asked: _Asked) -> Table:
+def _read_text(content: str, asked: Asked) -> Table:
     """Return what a CSV text holds: blocks as declared, plates, or one table."""
     if asked.instrument is not None:
-        return _declared_text(content, asked)
+        return declared.read_text(content, asked)
     if asked.names is None and may_hold_grid(content):
         for separator, (rows, numbers) in text.split_loosely(content).items():
             found = from_grids([Sheet(asked.source, None, rows, numbers)], plate=asked.plate)
@@ -145,30 +116,23 @@ def _read_text(content: str, asked: _Asked) -> Table:
                     unused=found[1],
                     sheet=None,
                 )
-                return _comma_read(table, separator)
+                return with_comma(table, separator)
     rows, numbers, separator = text.parse_rows(content, asked.source)
-    table = _from_rows(rows, numbers, asked.names, asked.source, asked.digest(), asked.style, None)
-    return _of_plate(_comma_read(table, separator), asked.plate)
+    table = from_rows(rows, numbers, asked.names, asked.source, asked.digest(), asked.style, None)
+    return of_plate(with_comma(table, separator), asked.plate)
 
 
-def _comma_read(table: Table, separator: str) -> Table:
-    """Return the table with decimal commas where nobody stated the mark and nothing else fits."""
-    if not table.style.stated and separator != "," and any(map(has_decimal_comma, table.columns)):
-        return replace(table, style=replace(table.style, mark=","))
-    return table
-
-
-def _read_book(book: workbook.Book, asked: _Asked) -> Table:
+def _read_book(book: workbook.Book, asked: Asked) -> Table:
     """Return what a workbook holds: blocks as declared, plates, or the one sheet's table."""
     if asked.instrument is not None:
-        return _declared_book(book, asked)
+        return declared.read_book(book, asked)
     titles = book.filled() if asked.sheet is None else [book.find(asked.sheet)]
     sheets = [book.read(title) for title in titles]
     if asked.names is None and any(sheet.rows for sheet in sheets):
         found = from_grids(sheets, plate=asked.plate)
         if found is not None:
             parts, unused = found
-            return _plates_of_book(book, parts, unused, asked)
+            return plates_of_book(book, parts, unused, asked)
     if len(titles) > 1:
         reject(
             asked.source,
@@ -180,151 +144,10 @@ def _read_book(book: workbook.Book, asked: _Asked) -> Table:
     [sheet] = sheets
     book.refuse_uncomputed(sheet)
     digest = asked.digest(titles)
-    table = _from_rows(
+    table = from_rows(
         sheet.rows, list(sheet.numbers), asked.names, asked.source, digest, asked.style, titles[0]
     )
-    return _of_plate(table, asked.plate)
-
-
-def _plates_of_book(
-    book: workbook.Book, parts: Sequence[Part], unused: Sequence[str], asked: _Asked
-) -> Table:
-    sheets = list(dict.fromkeys(part.sheet for part in parts))
-    for sheet in sheets:
-        book.refuse_uncomputed(sheet, [part.area for part in parts if part.sheet is sheet])
-    names = [sheet.name for sheet in sheets if sheet.name is not None]
-    return as_table(
-        parts,
-        digest=asked.digest(names),
-        style=asked.style,
-        unused=unused,
-        sheet=names[0] if len(names) == 1 else None,
-    )
-
-
-def _declared_book(book: workbook.Book, asked: _Asked) -> Table:
-    """Return what the blocks of an instrument hold in a workbook."""
-    assert asked.instrument is not None
-    if asked.sheet is not None and all(block.sheet for block in asked.instrument.blocks):
-        reject(
-            asked.source,
-            [
-                f"{asked.source}: instrument {quoted(asked.instrument.name)} says which sheets it "
-                "is read from; leave out --sheet"
-            ],
-        )
-    read: dict[str, Sheet] = {}
-
-    def sheet_of(name: str | None, place: Place) -> Sheet:
-        wanted = asked.sheet if name is None else name
-        title = _only_sheet(book, place) if wanted is None else book.find(wanted)
-        if title not in read:
-            read[title] = book.read(title)
-        return read[title]
-
-    def merged(sheet: Sheet) -> tuple[Area, ...]:
-        return book.merged(sheet.name) if sheet.name is not None else ()
-
-    table = read_table_block(asked.instrument, sheet_of, merged)
-    if table is not None:
-        sheet, area, header = table
-        book.refuse_uncomputed(sheet, [area])
-        return _of_block(sheet, area, header, asked.digest(read), asked)
-    parts, unused = read_blocks(asked.instrument, sheet_of, merged, asked.plate, asked.source)
-    others = [title for title in book.titles if title not in read]
-    if others:
-        plural = "sheet" if len(others) == 1 else "sheets"
-        unused = [*unused, f"{plural} {workbook.listed(others)}"]
-    return _plates_of_book(book, parts, unused, asked)
-
-
-def _only_sheet(book: workbook.Book, place: Place) -> str:
-    titles = book.filled()
-    if len(titles) > 1:
-        reject(
-            book.source,
-            [
-                f"{book.source}: {len(titles)} sheets have content ({workbook.listed(titles)}), "
-                f"and {place} in campaign.toml names none; name one there, or with --sheet"
-            ],
-        )
-    return titles[0]
-
-
-def _declared_text(content: str, asked: _Asked) -> Table:
-    """Return what the blocks of an instrument hold in a CSV file.
-
-    The separator is the first under which all blocks fit; without one the file is refused for what
-    the separator that splits it most leaves unfit.
-    """
-    assert asked.instrument is not None
-    splits = text.split_loosely(content) or {",": text.parse_rows(content, asked.source)[:2]}
-    failures: list[tuple[int, RejectedError]] = []
-    for separator, (rows, numbers) in splits.items():
-        sheet = Sheet(asked.source, None, rows, numbers)
-        try:
-            return _comma_read(_declared_rows(sheet, asked.instrument, asked), separator)
-        except RejectedError as error:
-            failures.append((sum(map(len, rows)), error))
-    raise max(failures, key=lambda failure: failure[0])[1]
-
-
-def _declared_rows(sheet: Sheet, instrument: Instrument, asked: _Asked) -> Table:
-    def sheet_of(name: str | None, place: Place) -> Sheet:
-        if name is not None:
-            reject(
-                sheet.source,
-                [
-                    f"{sheet.source}: a CSV file has no sheets, and {place} in campaign.toml names "
-                    f"{quoted(name)}; give it the workbook"
-                ],
-            )
-        return sheet
-
-    table = read_table_block(instrument, sheet_of, lambda _: ())
-    if table is not None:
-        return _of_block(*table, asked.digest(), asked)
-    parts, unused = read_blocks(instrument, sheet_of, lambda _: (), asked.plate, asked.source)
-    return as_table(parts, digest=asked.digest(), style=asked.style, unused=unused, sheet=None)
-
-
-def _of_block(sheet: Sheet, area: Area, header: Sequence[str], digest: str, asked: _Asked) -> Table:
-    """Return the table of an instrument that has nothing but a table."""
-    numbers = [number for number in sheet.numbers if area.top <= number <= area.bottom]
-    columns = range(area.left, area.right + 1)
-    rows = [[sheet.at(number, column) for column in columns] for number in numbers]
-    filled = [at for at, row in enumerate(rows) if any(cell != "" for cell in row)]
-    cells = _columns([rows[at] for at in filled], len(columns))
-    kept = [at for at in range(len(columns)) if header[at] or any(cell != "" for cell in cells[at])]
-    table = _checked(
-        Table(
-            source=sheet.source,
-            names=tuple(header[at] for at in kept),
-            columns=tuple(cells[at] for at in kept),
-            positions=tuple(area.left + at for at in kept),
-            rows=np.array([numbers[at] for at in filled], dtype=np.int64),
-            sha256=digest,
-            sheet=sheet.name,
-            style=asked.style,
-            is_plate="well" in map(str.casefold, header),
-        )
-    )
-    return _of_plate(table, asked.plate)
-
-
-def _of_plate(table: Table, plate: str | None) -> Table:
-    """Return the table with a column `plate`, where it was said which plate all of it is of."""
-    if plate is None:
-        return table
-    if any(name.casefold() == "plate" for name in table.names):
-        table.reject([f'{table.title}: it has a column "plate"; leave out --plate'])
-    column = np.full(len(table), plate, dtype=object)
-    return replace(
-        table,
-        names=(*table.names, "plate"),
-        columns=(*table.columns, column),
-        positions=(*table.positions, 0),
-    )
+    return of_plate(table, asked.plate)
 
 
 def _is_frame(source: object) -> TypeGuard[pd.DataFrame]:
@@ -356,11 +179,11 @@ def _content(path: Path) -> bytes:
 def _read_frame(frame: pd.DataFrame, names: Sequence[str] | None, style: NumberStyle) -> Table:
     found, columns, labels = frames.frame_columns(frame)
     if names is not None:
-        _check_count(frames.SOURCE, len(columns), names)
+        check_count(frames.SOURCE, len(columns), names)
     elif found and all(is_number(name, style) for name in found):
         reject(frames.SOURCE, [f"{frames.SOURCE}: its columns have numbers for names; name them"])
     digest = frames.fingerprint(found, columns)
-    return _checked(
+    return checked(
         Table(
             source=frames.SOURCE,
             names=tuple(found if names is None else names),
@@ -372,103 +195,3 @@ def _read_frame(frame: pd.DataFrame, names: Sequence[str] | None, style: NumberS
             is_frame=True,
         )
     )
-
-
-def _from_rows(
-    rows: Sequence[Sequence[str | float]],
-    numbers: list[int],
-    names: Sequence[str] | None,
-    source: str,
-    digest: str,
-    style: NumberStyle,
-    sheet: str | None,
-) -> Table:
-    """Make a table of rows of cells; rows may be ragged at the end."""
-    title = source if sheet is None else f"{source}, sheet {quoted(sheet)}"
-    if not rows:
-        reject(title, [f"{title}: it is empty"])
-    width = max(map(len, rows))
-    header = list(rows[0]) + [""] * (width - len(rows[0]))
-    numeric = [cell for cell in header if is_number(cell, style)]
-    filled = [cell for cell in header if cell != ""]
-    if names is None:
-        if 2 * len(numeric) > len(filled):
-            reject(
-                title,
-                [
-                    f"{title}, row {numbers[0]}: it holds numbers where the names of the columns "
-                    "should be; if there is no header row, say so with --no-header"
-                ],
-            )
-        rows, numbers = rows[1:], numbers[1:]
-    elif not numeric:
-        reject(
-            title,
-            [
-                f"{title}, row {numbers[0]}: it holds no number and seems to be a header; "
-                "leave out --no-header"
-            ],
-        )
-    columns = _columns(rows, width)
-    kept = [at for at in range(width) if header[at] != "" or any(c != "" for c in columns[at])]
-    if names is not None:
-        _check_count(title, len(kept), names)
-    return _checked(
-        Table(
-            source=source,
-            names=tuple(_name(header[at]) for at in kept) if names is None else tuple(names),
-            columns=tuple(columns[at] for at in kept),
-            positions=tuple(at + 1 for at in kept),
-            rows=np.array(numbers, dtype=np.int64),
-            sha256=digest,
-            sheet=sheet,
-            style=style,
-        )
-    )
-
-
-def _name(cell: str | float) -> str:
-    """Return a header cell as a name, on one line."""
-    return " ".join((cell if isinstance(cell, str) else f"{cell:g}").split())
-
-
-def _columns(rows: Sequence[Sequence[str | float]], width: int) -> list[Column]:
-    grid = np.full((width, len(rows)), "", dtype=object)
-    if all(len(row) == width for row in rows):
-        if rows:
-            grid[:] = np.array(rows, dtype=object).T
-    else:
-        for at, row in enumerate(rows):
-            grid[: len(row), at] = row
-    return list(grid)
-
-
-def _check_count(title: str, count: int, names: Sequence[str]) -> None:
-    if count != len(names):
-        reject(
-            title,
-            [
-                f"{title}: it has {count} columns, and without a header {len(names)} are expected: "
-                f"{', '.join(names)}"
-            ],
-        )
-
-
-def _checked(table: Table) -> Table:
-    """Return the table unless it has no rows, or two columns of one name."""
-    if not len(table):
-        table.reject([f"{table.title}: it has a header and no rows"])
-    first: dict[str, int] = {}
-    problems = []
-    for at, name in enumerate(table.names):
-        if name and name in first:
-            where = table.positions[first[name]], table.positions[at]
-            spots = map(letters, where) if table.sheet is not None else map(str, where)
-            problems.append(
-                f"{table.title}: columns {' and '.join(spots)} are both called {quoted(name)}; "
-                "rename or remove one"
-            )
-        first.setdefault(name, at)
-    if problems:
-        table.reject(problems)
-    return table

@@ -1,8 +1,4 @@
-"""Excel workbooks: checked once before they are parsed, then read sheet by sheet.
-
-A workbook is a zip of XML files. What unpacks to far more than it weighs, or declares a document
-type (the door for entity bombs and external files), is refused before openpyxl sees it.
-"""
+"""Excel workbooks: their archive checked once, then read sheet by sheet."""
 
 from __future__ import annotations
 
@@ -10,32 +6,21 @@ import io
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import Any, Final, NoReturn, TypeVar
-from xml.etree.ElementTree import ParseError
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import iterparse
+from typing import Any, Final, TypeVar
 
 from labloop.errors import LabloopError, did_you_mean
+from labloop.tables.archive import check_archive, refuse_damaged
 from labloop.tables.cells import Area, Cell, Sheet, parse_area
 from labloop.tables.numbers import quoted
 from labloop.tables.table import letters, reject
 
-MAX_UNPACKED: Final = 256 * 2**20
-# Sheets of real plate readers unpack to 5-20 times their size; deflate reaches 1000.
-_MAX_RATIO: Final = 100
-_RATIO_MATTERS_ABOVE: Final = 10 * 2**20
-_MAX_PARTS: Final = 10_000
 _MAX_ROWS: Final = 1_048_576
 _MAX_CELLS: Final = 20_000_000
-_FORMULA: Final = re.compile(rb"<(?:[A-Za-z0-9]+:)?f[\s/>]")
-_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 _MERGED: Final = re.compile(rb"<(?:[A-Za-z0-9]+:)?mergeCell\s[^>]*?ref=\"([A-Za-z0-9:]+)\"")
 
@@ -117,22 +102,12 @@ class Book:
 @contextmanager
 def opened(content: bytes, source: str) -> Iterator[Book]:
     """Check and open a workbook; raises RejectedError for what is damaged or would do harm."""
-    has_formulas = _check_archive(content, source)
+    has_formulas = check_archive(content, source)
     book = _guarded(source, lambda: _load(content, data_only=True))
     try:
         yield Book(source, content, has_formulas, book)
     finally:
         book.close()
-
-
-def _refuse_damaged(source: str, why: object) -> NoReturn:
-    reject(
-        source,
-        [
-            f"{source}: the workbook is damaged ({quoted(str(why))}); "
-            "open it in Excel and save it again"
-        ],
-    )
 
 
 def _guarded(source: str, read: Callable[[], T]) -> T:
@@ -145,69 +120,7 @@ def _guarded(source: str, read: Callable[[], T]) -> T:
     except LabloopError:
         raise
     except Exception as error:  # noqa: BLE001  openpyxl has no error of its own for damaged XML
-        _refuse_damaged(source, f"{type(error).__name__}: {error}")
-
-
-def _check_archive(content: bytes, source: str) -> bool:
-    """Refuse bombs, encryption and document types; return whether any sheet holds formulas."""
-    has_formulas = False
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            _check_sizes(parts, len(content), source)
-            for part in parts:
-                with archive.open(part) as stream:
-                    unpacked = stream.read()
-                if unpacked.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
-                    _check_prolog(unpacked, part.filename, source)
-                    has_formulas = has_formulas or _FORMULA.search(unpacked) is not None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        ValueError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        _refuse_damaged(source, error)
-    return has_formulas
-
-
-def _check_sizes(parts: list[zipfile.ZipInfo], weight: int, source: str) -> None:
-    """Refuse a workbook by what its directory says that it would unpack to."""
-    unpacked = sum(part.file_size for part in parts)
-    ratio = unpacked / max(weight, 1)
-    if (
-        unpacked > MAX_UNPACKED
-        or len(parts) > _MAX_PARTS
-        or (unpacked > _RATIO_MATTERS_ABOVE and ratio > _MAX_RATIO)
-    ):
-        reject(
-            source,
-            [
-                f"{source}: the workbook would unpack to {unpacked / 2**20:,.0f} MB; "
-                "that is no table of measurements; save the sheet as CSV"
-            ],
-        )
-    if any(part.flag_bits & 1 or part.compress_type not in _METHODS for part in parts):
-        reject(source, [f"{source}: the workbook is encrypted; save it without a password"])
-
-
-def _check_prolog(xml: bytes, part: str, source: str) -> None:
-    """Refuse a document type, which stands before the first element."""
-    try:
-        next(iter(iterparse(io.BytesIO(xml), events=("start",), forbid_dtd=True)), None)
-    except DefusedXmlException:
-        reject(
-            source,
-            [
-                f"{source}: its part {quoted(part)} declares an XML document type, "
-                "which no spreadsheet program writes; export the sheet again"
-            ],
-        )
-    except (ParseError, ValueError, LookupError) as error:
-        _refuse_damaged(source, f"{part}: {error}")
+        refuse_damaged(source, f"{type(error).__name__}: {error}")
 
 
 def _load(content: bytes, *, data_only: bool) -> Any:
