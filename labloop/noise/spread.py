@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma, gammaincinv, polygamma
+from scipy.special import chdtri, digamma, gammaincinv, polygamma
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -56,26 +56,36 @@ class Spread:
             return cls(0.0, 0.0, 0.0, np.inf)
         if replicated.sum() < _ENOUGH_FORMULAS:
             return cls(pooled, pooled, 0.0, np.inf)
-        constant, relative = _two_components(means**2, variances, freedom)
+        constant, relative = two_components(means**2, variances, freedom)
         expected = constant + relative * means**2
         prior_wells, scale = _prior(variances / expected, freedom)
         return cls(pooled, scale * constant, scale * relative, prior_wells)
 
+    def variances(self, means: Array, squares: Array, freedom: Counts) -> Array:
+        """Return the variance of a single well of each formula.
+
+        `squares` are the sums of the squared deviations of its wells, with so many degrees of
+        freedom. Where nothing else draws the variance, replicates that disagree beyond chance
+        (99.9 %) count for themselves.
+        """
+        expected = self.constant + self.relative * means**2
+        if not np.isinf(self.prior_wells):
+            known = self.prior_wells + freedom
+            drawn = self.prior_wells * expected + squares
+            return np.asarray(drawn / np.maximum(known - 2.0, known / 3))
+        seen = np.maximum(freedom, 1)
+        discordant = squares > chdtri(seen, 1e-3) * expected
+        return np.where(discordant, squares / seen, expected)
+
     def standard_errors(self, means: Array, squares: Array, wells: Counts) -> Array:
         """Return the standard error of each mean, NaN where there is no mean."""
-        expected = self.constant + self.relative * means**2
-        freedom = np.maximum(wells - 1, 0)
-        if np.isinf(self.prior_wells):
-            variances = expected
-        else:
-            known = self.prior_wells + freedom
-            variances = (self.prior_wells * expected + squares) / np.maximum(known - 2.0, known / 3)
+        variances = self.variances(means, squares, np.maximum(wells - 1, 0))
         return np.sqrt(
             np.divide(variances, wells, out=np.full_like(means, np.nan), where=wells > 0)
         )
 
 
-def _two_components(signal2: Array, variances: Array, freedom: Array) -> tuple[float, float]:
+def two_components(signal2: Array, variances: Array, freedom: Array) -> tuple[float, float]:
     """Fit variance = constant + relative · signal², neither part below zero.
 
     Sample variances are gamma variates whose sd is in proportion to their mean, so least squares

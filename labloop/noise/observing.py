@@ -1,0 +1,477 @@
+"""From measured wells to one observation a formula and response.
+
+Two rounds of three steps: plates, places, wells that lie far from their replicates. Each step works
+on what the others have left; then what remains becomes means with standard errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from labloop.noise.censored import censored_means
+from labloop.noise.groups import medians, sums
+from labloop.noise.means import Observations
+from labloop.noise.outliers import ENOUGH, Usual, outliers, usual_spread
+from labloop.noise.plates import Cells, PlateEffects, fit_plates
+from labloop.noise.positions import Places, PositionEffects, fit_positions
+from labloop.noise.spread import Array, Counts, Spread
+from labloop.noise.wells import Wells
+
+Flags = npt.NDArray[np.bool_]
+
+_ROUNDS: Final = 2
+# Fewer differences within formulas than this tell no places.
+_LEAST_PLACED: Final = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Observed(Observations):
+    """Observations of g formulas and m responses, and what was corrected in n wells.
+
+    The 90 % interval of a formula is the mean ± 1.645 standard errors: errors count as normal,
+    widened where the spread is little known. They include those of the corrections.
+
+    Attributes:
+        censored: (g, m) 0 measured, -1 only known to be below `means`, 1 above.
+        corrected: (n, m) each well's value after correction, NaN where nothing was measured.
+        flagged: (n, m) wells that lie far from their replicates and do not count.
+        scores: (n, m) distance from the replicates in standard deviations.
+        offset: (plates, m) y_raw = offset + gain · y_true; 0 where not known.
+        gain: (plates, m) 1 where not known.
+        offset_error: (plates, m) standard error relative to the plates that it is connected with;
+            where not connected, how much plates usually differ (0: not known to differ).
+        gain_error: (plates, m) likewise.
+        connected: (plates, m) whether a plate has formulas in common with another; one that has
+            none is left as it was read.
+        position: (n, m) what the well's place adds to the true value.
+    """
+
+    censored: npt.NDArray[np.int8]
+    corrected: Array
+    flagged: Flags
+    scores: Array
+    offset: Array
+    gain: Array
+    offset_error: Array
+    gain_error: Array
+    connected: Flags
+    position: Array
+
+
+def observe(
+    wells: Wells, *, plates: bool = True, positions: bool = True, outliers: bool = True
+) -> Observed:
+    """Return one observation a formula and response, corrected for what is switched on.
+
+    Values are on the scale of the median plate of those connected through common formulas. Wells
+    that are missing or excluded say nothing; wells out of range say that they are, as far as their
+    limit is known. A formula of which one well is below the range and another above, or one is
+    measured and another beyond an unknown limit, is unknown. The wells' arrays are not changed.
+    """
+    names, group = np.unique(wells.formulas, return_inverse=True)
+    shift = int((names < 0).sum())
+    formulas = np.asarray(names[shift:], dtype=np.int64)
+    subject = np.maximum(group.reshape(-1) - shift, -1)
+    layout = _Layout.of(wells, subject, len(formulas))
+    found = [
+        _Response(wells, layout, k, plates=plates, positions=positions, outliers=outliers).seen()
+        for k in range(wells.values.shape[1])
+    ]
+    return _joined(wells, formulas, found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """What stands where: subjects from zero (-1 none), cells, and places by shape of plate."""
+
+    subject: Counts
+    n_subjects: int
+    cell: Counts
+    cell_subject: Counts
+    cell_plate: Counts
+    places: tuple[tuple[Counts, Places], ...]
+
+    @classmethod
+    def of(cls, wells: Wells, subject: Counts, n_subjects: int) -> _Layout:
+        plates = np.where(wells.plates >= 0, wells.plates, len(wells.shapes))
+        codes, cell = np.unique(subject * (len(wells.shapes) + 1) + plates, return_inverse=True)
+        cell_subject, cell_plate = np.divmod(codes, len(wells.shapes) + 1)
+        return cls(
+            subject,
+            n_subjects,
+            cell.reshape(-1),
+            cell_subject,
+            cell_plate,
+            tuple(_places(wells)),
+        )
+
+
+def _places(wells: Wells) -> list[tuple[Counts, Places]]:
+    """Return the wells on the plates of each shape, plate by plate, and their places."""
+    placed = (wells.plates >= 0) & (wells.rows >= 0) & (wells.columns >= 0)
+    found = []
+    for shape in np.unique(wells.shapes, axis=0):
+        alike = (wells.shapes == shape).all(axis=1)
+        at = np.flatnonzero(placed)
+        at = at[alike[wells.plates[at]]]
+        at = at[(wells.rows[at] < shape[0]) & (wells.columns[at] < shape[1])]
+        at = at[np.argsort(wells.plates[at], kind="stable")]
+        if len(at):
+            _, plate = np.unique(wells.plates[at], return_inverse=True)
+            size = (int(shape[0]), int(shape[1]))
+            found.append((at, Places.on(size, wells.rows[at], wells.columns[at], plate)))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One response of `Observed`."""
+
+    means: Array
+    errors: Array
+    counts: Counts
+    censored: npt.NDArray[np.int8]
+    corrected: Array
+    flagged: Flags
+    scores: Array
+    effects: PlateEffects
+    position: Array
+    spread: Spread
+    size: float
+
+
+class _Response:
+    """The steps from wells to observations of one response."""
+
+    def __init__(
+        self,
+        wells: Wells,
+        layout: _Layout,
+        k: int,
+        *,
+        plates: bool,
+        positions: bool,
+        outliers: bool,
+    ) -> None:
+        self.wells, self.layout = wells, layout
+        self.plates, self.positions, self.outliers = plates, positions, outliers
+        self.measured = wells.measured[:, k]
+        values = wells.values[:, k]
+        size = float(np.median(np.abs(values[self.measured]))) if self.measured.any() else 1.0
+        if size == 0.0:
+            size = float(np.abs(values[self.measured]).max()) or 1.0
+        # All steps work on numbers about one.
+        self.size = size
+        self.raw = np.where(self.measured, values, np.nan) / size
+        self.sides = np.where(self.measured, 0, wells.sides[:, k]).astype(np.int8)
+        self.limits = np.where(self.sides != 0, wells.limits[:, k] / size, np.nan)
+        self.own = layout.subject >= 0
+        count = len(wells.formulas)
+        self.flagged, self.scores = np.zeros(count, dtype=bool), np.zeros(count)
+        self.effects = PlateEffects.none(len(wells.shapes))
+        self.placed: list[PositionEffects | None] = [None] * len(layout.places)
+        self.added, self.share = np.zeros(count), np.zeros(count)
+
+    def seen(self) -> _Seen:
+        """Return the observations."""
+        for _ in range(_ROUNDS if (self.measured & self.own).any() else 0):
+            if self.plates:
+                self._fit_plates()
+            if self.positions:
+                self._fit_positions()
+            if self.outliers:
+                self._name_outliers()
+        return self._observations()
+
+    @property
+    def used(self) -> Flags:
+        """(n,) wells that count."""
+        return np.asarray(self.measured & self.own & ~self.flagged)
+
+    def corrected(self, values: Array) -> Array:
+        """Return (n,) values as the reference plate would read them in an average place."""
+        level = self.effects.corrected(values, self.wells.plates)
+        return np.asarray((level - self.added) / (1.0 + self.share))
+
+    def _usual(self, values: Array) -> tuple[Usual, bool]:
+        """Return the usual spread, and whether replicates within plates told it."""
+        used = self.used
+        within = usual_spread(values[used], self.layout.cell[used], len(self.layout.cell_plate))
+        if within.freedom >= ENOUGH:
+            return within, True
+        subject = self.layout.subject[used]
+        return usual_spread(values[used], subject, self.layout.n_subjects), False
+
+    def _fit_plates(self) -> None:
+        layout = self.layout
+        left = self.raw - self._position_as_read()
+        usual, told = self._usual(left if self._many_within() else self.corrected(self.raw))
+        used = self.used & (self.wells.plates >= 0)
+        count = np.bincount(layout.cell[used], minlength=len(layout.cell_plate))
+        total = sums(left[used], layout.cell[used], len(layout.cell_plate))
+        some = count > 0
+        cells = Cells(
+            total[some] / count[some], count[some], layout.cell_subject[some],
+            layout.cell_plate[some],
+        )  # fmt: skip
+        least = 1e-10
+        self.effects = fit_plates(
+            cells, len(self.wells.shapes), max(usual.constant, least), usual.relative, told=told
+        )
+
+    def _many_within(self) -> bool:
+        used = self.used
+        return int(used.sum()) - len(np.unique(self.layout.cell[used])) >= ENOUGH
+
+    def _position_as_read(self) -> Array:
+        """Return (n,) what the place adds to the value as its plate reads it."""
+        level = self.effects.corrected(self.raw, self.wells.plates)
+        place = level - (level - self.added) / (1.0 + self.share)
+        known = self.wells.plates >= 0
+        gain = np.where(known, self.effects.gain[self.wells.plates], 1.0) if known.any() else 1.0
+        return np.asarray(place * gain)
+
+    def _fit_positions(self) -> None:
+        layout, used = self.layout, self.used
+        level = self.effects.corrected(self.raw, self.wells.plates)
+        usual, _ = self._usual(self.corrected(self.raw))
+        variances = usual.variances(self._typical(self.corrected(self.raw)))
+        added, share = np.zeros(len(level)), np.zeros(len(level))
+        for number, (at, places) in enumerate(layout.places):
+            counted = used[at]
+            differences = int(counted.sum()) - len(np.unique(layout.subject[at][counted]))
+            if differences < _LEAST_PLACED:
+                self.placed[number] = None
+                continue
+            found = fit_positions(
+                np.where(counted, level[at], 0.0),
+                np.where(counted, np.maximum(variances[at], 1e-10), np.inf),
+                np.maximum(layout.subject[at], 0),
+                places,
+            )
+            self.placed[number] = found
+            # No place takes more than nine tenths of a value.
+            effect = np.maximum(found.effect, -0.9) if found.share else found.effect
+            (share if found.share else added)[at] = effect
+        self.added, self.share = added, share
+
+    def _typical(self, values: Array) -> Array:
+        """Return (n,) the median of each well's formula, zero where there is none."""
+        used = self.used
+        middle = medians(values[used], self.layout.subject[used], max(self.layout.n_subjects, 1))
+        return middle[np.maximum(self.layout.subject, 0)]
+
+    def _name_outliers(self) -> None:
+        layout = self.layout
+        self.flagged = np.zeros(len(self.raw), dtype=bool)
+        values = self.corrected(self.raw)
+        usual, told = self._usual(values)
+        # Where formulas differ from plate to plate, replicates are those of one plate.
+        within = self.effects.interaction > 0 and told
+        group = layout.cell if within else layout.subject
+        groups = len(layout.cell_plate) if within else layout.n_subjects
+        beyond = (self.sides != 0) & np.isfinite(self.limits) & self.own
+        middle = medians(values[self.used], group[self.used], groups)[np.maximum(group, 0)]
+        # A limit that is no surprise stands where its replicates are.
+        limit = self.corrected(self.limits)
+        surprise = beyond & (self.sides * (limit - middle) > 0)
+        values = np.where(beyond, np.where(surprise, limit, middle), values)
+        alone = np.bincount(group[self.used], minlength=groups)[np.maximum(group, 0)] == 0
+        at = np.flatnonzero((self.used | beyond) & ~(beyond & alone))
+        errors = np.zeros(len(at))
+        found, scores = outliers(values[at], group[at], groups, usual, errors)
+        self.flagged[at], self.scores[at] = found, scores
+
+    def _observations(self) -> _Seen:
+        values, layout = self.corrected(self.raw), self.layout
+        used, groups = self.used, layout.n_subjects
+        subject = layout.subject[used]
+        count = np.bincount(subject, minlength=groups)
+        total = sums(values[used], subject, groups)
+        means = np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
+        spread, squares, freedom = self._spread(values, means)
+        variances = spread.variances(means, squares, freedom)
+        worth = count.astype(np.float64)
+        means, worth, variances = self._with_limits(means, worth, variances, spread)
+        shares = self._shares()
+        errors = np.divide(variances, worth, out=np.full(groups, np.nan), where=worth > 0)
+        errors = errors + self._correction_variances(means, variances, shares)
+        censored = np.zeros(groups, dtype=np.int8)
+        wells = count + self._out_of_range()
+        means, errors, wells, censored = self._limits_alone(means, errors, wells, censored, spread)
+        wells = np.where(np.isfinite(means), wells, 0)
+        errors = np.where(np.isfinite(means), np.sqrt(errors), np.nan)
+        position = np.where(self.measured, self._position(), 0.0)
+        return _Seen(
+            means * self.size, errors * self.size, wells, censored, values * self.size,
+            self.flagged, self.scores, self.effects, position * self.size, spread, self.size,
+        )  # fmt: skip
+
+    def _position(self) -> Array:
+        level = self.effects.corrected(self.raw, self.wells.plates)
+        return np.asarray(level - self.corrected(self.raw))
+
+    def _spread(self, values: Array, means: Array) -> tuple[Spread, Array, Counts]:
+        """Return the spread of wells, and each formula's sum of squares with its freedom."""
+        layout, used = self.layout, self.used
+        groups, group, centre = layout.n_subjects, layout.subject, means
+        of_cell = layout.cell_subject
+        if self.effects.interaction > 0 and self._many_within():
+            groups, group = len(layout.cell_plate), layout.cell
+            count = np.bincount(group[used], minlength=groups)
+            total = sums(values[used], group[used], groups)
+            centre = np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
+        count = np.bincount(group[used], minlength=groups)
+        squares = sums((values[used] - centre[group[used]]) ** 2, group[used], groups)
+        all_freedom = float(np.maximum(count - 1, 0).sum())
+        told = self.effects.told + sum(one.told for one in self.placed if one is not None)
+        squares = squares * (all_freedom / max(all_freedom - told, all_freedom / 4, 1e-300))
+        spread = Spread.fit(centre, squares, count)
+        freedom = np.maximum(count - 1, 0)
+        if groups == layout.n_subjects and group is layout.subject:
+            return spread, squares, freedom
+        own = of_cell >= 0
+        squares = sums(squares[own], of_cell[own], layout.n_subjects)
+        by_formula = sums(freedom[own].astype(np.float64), of_cell[own], layout.n_subjects)
+        return spread, squares, by_formula.astype(np.int64)
+
+    def _out_of_range(self) -> Counts:
+        beyond = (self.sides != 0) & self.own & ~self.flagged
+        return np.bincount(self.layout.subject[beyond], minlength=self.layout.n_subjects)
+
+    def _with_limits(
+        self, means: Array, worth: Array, variances: Array, spread: Spread
+    ) -> tuple[Array, Array, Array]:
+        """Return means, what they are worth in wells, and variances, limits taken in."""
+        beyond = (self.sides != 0) & self.own & ~self.flagged
+        subject = self.layout.subject
+        groups = self.layout.n_subjects
+        below = np.bincount(subject[beyond & (self.sides < 0)], minlength=groups)
+        above = np.bincount(subject[beyond & (self.sides > 0)], minlength=groups)
+        unknown = np.bincount(subject[beyond & ~np.isfinite(self.limits)], minlength=groups)
+        lost = ((below > 0) & (above > 0)) | ((unknown > 0) & (worth > 0))
+        means = np.where(lost, np.nan, means)
+        mixed = (worth > 0) & ((below > 0) | (above > 0)) & ~lost
+        if not mixed.any():
+            return means, np.where(lost, 0.0, worth), variances
+        names = np.flatnonzero(mixed)
+        at = np.flatnonzero(beyond & mixed[np.maximum(subject, 0)])
+        place = np.searchsorted(names, subject[at])
+        limits, sides = self.corrected(self.limits)[at], self.sides[at].astype(np.float64)
+        # A measured mean beyond its own limit says how far apart such replicates are.
+        gap = np.maximum(sides * (limits - means[names][place]), 0.0)
+        apart = np.zeros(len(names))
+        np.maximum.at(apart, place, gap)
+        known = np.where(np.isfinite(variances[names]), variances[names], 0.0)
+        expected = spread.constant + spread.relative * means[names] ** 2
+        expected = np.where(np.isfinite(expected), expected, 0.0)
+        discordant = apart**2 > 10.8 * expected
+        drawn = np.where(discordant, np.maximum(known, apart**2 / 2), known)
+        found, counted = censored_means(
+            means[names], worth[names].astype(np.int64), drawn, limits, sides, place
+        )
+        means, worth, variances = means.copy(), worth.copy(), variances.copy()
+        means[names], worth[names] = found, counted
+        still_unknown = np.isnan(variances[names]) & ~discordant
+        variances[names] = np.where(still_unknown, np.nan, drawn)
+        return means, np.where(lost, 0.0, worth), variances
+
+    def _shares(self) -> Array:
+        """Return (n,) the share of each well in the mean of its formula."""
+        counted = self.used | ((self.sides != 0) & self.own & ~self.flagged)
+        subject = np.maximum(self.layout.subject, 0)
+        count = np.bincount(subject[counted], minlength=max(self.layout.n_subjects, 1))
+        return np.where(counted, 1.0 / np.maximum(count[subject], 1), 0.0)
+
+    def _correction_variances(self, means: Array, variances: Array, shares: Array) -> Array:
+        """Return (g,) what the corrections and formulas made anew add to the variance of means."""
+        layout, effects = self.layout, self.effects
+        cell_share = sums(shares, layout.cell, len(layout.cell_plate))
+        inside = (layout.cell_subject >= 0) & (cell_share > 0)
+        known = inside & (layout.cell_plate < len(self.wells.shapes))
+        subject, share = layout.cell_subject, cell_share
+        level = np.where(np.isfinite(means), means, 0.0)
+        added = effects.variances_of_means(
+            level, share[known], subject[known], layout.cell_plate[known]
+        )
+        anew = sums(share[inside] ** 2, subject[inside], layout.n_subjects)
+        if effects.interaction > 0:
+            added = added + effects.interaction * variances * anew
+        for found, (at, places) in zip(self.placed, layout.places, strict=True):
+            if found is not None:
+                weights = np.where(layout.subject[at] >= 0, shares[at], 0.0)
+                of_place = found.variances_of_means(
+                    places, weights, np.maximum(layout.subject[at], 0), layout.n_subjects
+                )
+                added = added + of_place * (level**2 if found.share else 1.0)
+        return np.asarray(added)
+
+    def _limits_alone(
+        self,
+        means: Array,
+        errors: Array,
+        wells: Counts,
+        censored: npt.NDArray[np.int8],
+        spread: Spread,
+    ) -> tuple[Array, Array, Counts, npt.NDArray[np.int8]]:
+        """Return the same with formulas all of whose wells are beyond known limits on one side."""
+        beyond = (self.sides != 0) & self.own & ~self.flagged
+        subject, groups = self.layout.subject[beyond], self.layout.n_subjects
+        count = np.bincount(subject, minlength=groups)
+        side = sums(self.sides[beyond].astype(np.float64), subject, groups)
+        limits = self.corrected(self.limits)[beyond]
+        known = np.isfinite(limits)
+        some = np.bincount(subject[known], minlength=groups)
+        total = sums(limits[known], subject[known], groups)
+        measured = np.bincount(self.layout.subject[self.used], minlength=groups)
+        alone = (measured == 0) & (count > 0) & (np.abs(side) == count) & (some == count)
+        limit = np.divide(total, count, out=np.full(groups, np.nan), where=alone)
+        single = spread.variances(limit, np.zeros(groups), np.zeros(groups, dtype=np.int64))
+        usual = single / np.maximum(count, 1)
+        return (
+            np.where(alone, limit, means),
+            np.where(alone, usual, errors),
+            wells,
+            np.where(alone, np.sign(side), censored).astype(np.int8),
+        )
+
+
+def _joined(wells: Wells, formulas: Counts, found: list[_Seen]) -> Observed:
+    """Return the responses side by side."""
+
+    def columns(parts: list[Array], rows: int) -> Array:
+        return np.stack(parts, axis=1) if parts else np.zeros((rows, 0))
+
+    n, g, plates = len(wells.formulas), len(formulas), len(wells.shapes)
+    errors = [np.sqrt(np.maximum(np.diag(one.effects.covariance), 0.0)) for one in found]
+    sizes = np.array([one.size for one in found])
+    spreads = [one.spread for one in found]
+    constant = np.array([one.constant for one in spreads])
+    return Observed(
+        formulas=formulas,
+        means=columns([one.means for one in found], g),
+        standard_errors=columns([one.errors for one in found], g),
+        wells=columns([one.counts.astype(np.float64) for one in found], g).astype(np.int64),
+        replicate_sd=np.sqrt([one.pooled for one in spreads]) * sizes,
+        constant_sd=np.sqrt(constant) * sizes,
+        relative_sd=np.sqrt([one.relative for one in spreads]),
+        prior_wells=np.array([one.prior_wells for one in spreads]),
+        censored=columns([one.censored.astype(np.float64) for one in found], g).astype(np.int8),
+        corrected=columns([one.corrected for one in found], n),
+        flagged=columns([one.flagged.astype(np.float64) for one in found], n).astype(bool),
+        scores=columns([one.scores for one in found], n),
+        offset=columns([one.effects.offset * one.size for one in found], plates),
+        gain=columns([one.effects.gain for one in found], plates),
+        offset_error=columns(
+            [e[:plates] * one.size for e, one in zip(errors, found, strict=True)], plates
+        ),
+        gain_error=columns([e[plates:] for e in errors], plates),
+        connected=columns(
+            [(one.effects.component >= 0).astype(np.float64) for one in found], plates
+        ).astype(bool),
+        position=columns([one.position for one in found], n),
+    )
