@@ -25,6 +25,10 @@ _NO_TITLES: Final = frozenset(
     {"<>", "/", "\\", "#", "row", "rows", "column", "columns", "row/column", "rows/columns"}
     | {"row/col", "well", "wells", "plate", "replicate", "unnamed:0"}
 )
+# Readers write these just above a plate; they never say what was measured.
+_CIRCUMSTANCE: Final = re.compile(
+    r"(?:(?:start|end) ?)?(?:date|time)\b|temperature\b", re.IGNORECASE
+)
 # So many wells beside or below one another are a list of wells, not a remark that names one.
 _LISTED: Final = 6
 _NUMBERED: Final = re.compile(
@@ -35,7 +39,7 @@ _NUMBERED: Final = re.compile(
     re.MULTILINE,
 )
 
-AS_INSTRUMENT: Final = "say how the file is read with an [[instrument]] in campaign.toml"
+_AS_INSTRUMENT: Final = "say how the file is read with an [[instrument]] in campaign.toml"
 _WHOLE: Final = (
     "give all rows and columns of the plate, blank where nothing was measured, or a row a well "
     'with columns "well" and what was measured'
@@ -126,8 +130,7 @@ def from_grids(
     if len(sizes) > 1:
         which = "; ".join(f"{PLATES[grid.shape]} in {grid.region}" for grid in grids)
         problems.append(
-            f"{source}: it has plates of different sizes ({which}); "
-            f"name one sheet with --sheet, or {AS_INSTRUMENT}"
+            f"{source}: it has plates of different sizes ({which}); {_remedy(sheets[0])}"
         )
     problems += _same_titles(source, grids)
     unused = []
@@ -137,13 +140,18 @@ def from_grids(
         if listed is not None:
             problems.append(
                 f"{spot(source, sheet.name, *listed)}: a list of wells begins here, and a plate "
-                f"stands in {grids[0].region}; name one sheet with --sheet, or {AS_INSTRUMENT}"
+                f"stands in {grids[0].region}; {_remedy(sheet)}"
             )
         if outside:
             unused.append(_unused(sheet, len(outside), has_grid=bool(own)))
     if problems:
         reject(source, problems)
     return [grid.part(grid.title, plate) for grid in grids], unused
+
+
+def _remedy(sheet: Sheet) -> str:
+    one_sheet = "" if sheet.name is None else "name one sheet with --sheet, or "
+    return f"{one_sheet}{_AS_INSTRUMENT}"
 
 
 def cells(number: int) -> str:
@@ -201,6 +209,8 @@ def _titled(sheet: Sheet, area: Area, others: Sequence[Area]) -> Grid:
             for column in range(area.left, area.right + 1)
             if (cell := sheet.at(row, column)) != ""
         ]
+        if any(_CIRCUMSTANCE.match(as_text(cell)) for _, cell in above):
+            continue
         texts = [each for each in above if not is_number(each[1], NumberStyle())]
         # A number alone, such as a wavelength, can be a title; a row of numbers is something else.
         named = texts or (above if len(above) == 1 else [])
@@ -221,8 +231,8 @@ def _same_titles(source: str, grids: Sequence[Grid]) -> list[str]:
         by_title.setdefault(grid.title, []).append(grid)
     return [
         f"{source}: {len(same)} plates are called {quoted(title)} "
-        f"({'; '.join(grid.region for grid in same)}); name one sheet with --sheet, or "
-        f"{AS_INSTRUMENT}, with the plate of each block"
+        f"({'; '.join(grid.region for grid in same)}); {_remedy(same[0].sheet)}, and which plate "
+        "or response each is"
         for title, same in by_title.items()
         if len(same) > 1
     ]
