@@ -178,9 +178,9 @@ class _Response:
 
     def seen(self) -> _Seen:
         """Return the observations."""
-        for _ in range(_ROUNDS if (self.measured & self.own).any() else 0):
+        for step in range(_ROUNDS if (self.measured & self.own).any() else 0):
             if self.plates:
-                self._fit_plates()
+                self._fit_plates(step == 0)
             if self.positions:
                 self._fit_positions()
             if self.outliers:
@@ -197,19 +197,23 @@ class _Response:
         level = self.effects.corrected(values, self.wells.plates)
         return np.asarray((level - self.added) / (1.0 + self.share))
 
-    def _usual(self, values: Array) -> tuple[Usual, bool]:
-        """Return the usual spread, and whether replicates within plates told it."""
+    def _within(self, values: Array) -> Usual:
+        """Return the usual spread of wells of one formula on one plate."""
         used = self.used
-        within = usual_spread(values[used], self.layout.cell[used], len(self.layout.cell_plate))
-        if within.freedom >= ENOUGH:
-            return within, True
-        subject = self.layout.subject[used]
-        return usual_spread(values[used], subject, self.layout.n_subjects), False
+        return usual_spread(values[used], self.layout.cell[used], len(self.layout.cell_plate))
 
-    def _fit_plates(self) -> None:
+    def _between(self, values: Array) -> Usual:
+        """Return the usual spread of wells of one formula."""
+        used = self.used
+        return usual_spread(values[used], self.layout.subject[used], self.layout.n_subjects)
+
+    def _fit_plates(self, first: bool) -> None:
         layout = self.layout
         left = self.raw - self._position_as_read()
-        usual, told = self._usual(left if self._many_within() else self.corrected(self.raw))
+        usual = self._within(left)
+        within = usual.freedom if usual.freedom >= ENOUGH else 0
+        if not within or (self.effects.interaction == 0.0 and not first):
+            usual, within = self._between(self.corrected(self.raw)), 0
         used = self.used & (self.wells.plates >= 0)
         count = np.bincount(layout.cell[used], minlength=len(layout.cell_plate))
         total = sums(left[used], layout.cell[used], len(layout.cell_plate))
@@ -218,14 +222,9 @@ class _Response:
             total[some] / count[some], count[some], layout.cell_subject[some],
             layout.cell_plate[some],
         )  # fmt: skip
-        least = 1e-10
         self.effects = fit_plates(
-            cells, len(self.wells.shapes), max(usual.constant, least), usual.relative, told=told
+            cells, len(self.wells.shapes), max(usual.constant, 1e-10), usual.relative, within
         )
-
-    def _many_within(self) -> bool:
-        used = self.used
-        return int(used.sum()) - len(np.unique(self.layout.cell[used])) >= ENOUGH
 
     def _position_as_read(self) -> Array:
         """Return (n,) what the place adds to the value as its plate reads it."""
@@ -238,7 +237,7 @@ class _Response:
     def _fit_positions(self) -> None:
         layout, used = self.layout, self.used
         level = self.effects.corrected(self.raw, self.wells.plates)
-        usual, _ = self._usual(self.corrected(self.raw))
+        usual = self._between(self.corrected(self.raw))
         variances = usual.variances(self._typical(self.corrected(self.raw)))
         added, share = np.zeros(len(level)), np.zeros(len(level))
         for number, (at, places) in enumerate(layout.places):
@@ -269,9 +268,9 @@ class _Response:
         layout = self.layout
         self.flagged = np.zeros(len(self.raw), dtype=bool)
         values = self.corrected(self.raw)
-        usual, told = self._usual(values)
         # Where formulas differ from plate to plate, replicates are those of one plate.
-        within = self.effects.interaction > 0 and told
+        within = self.effects.interaction > 0
+        usual = self._within(values) if within else self._between(values)
         group = layout.cell if within else layout.subject
         groups = len(layout.cell_plate) if within else layout.n_subjects
         beyond = (self.sides != 0) & np.isfinite(self.limits) & self.own
@@ -318,26 +317,21 @@ class _Response:
     def _spread(self, values: Array, means: Array) -> tuple[Spread, Array, Counts]:
         """Return the spread of wells, and each formula's sum of squares with its freedom."""
         layout, used = self.layout, self.used
-        groups, group, centre = layout.n_subjects, layout.subject, means
-        of_cell = layout.cell_subject
-        if self.effects.interaction > 0 and self._many_within():
-            groups, group = len(layout.cell_plate), layout.cell
-            count = np.bincount(group[used], minlength=groups)
-            total = sums(values[used], group[used], groups)
-            centre = np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
-        count = np.bincount(group[used], minlength=groups)
-        squares = sums((values[used] - centre[group[used]]) ** 2, group[used], groups)
-        all_freedom = float(np.maximum(count - 1, 0).sum())
-        told = self.effects.told + sum(one.told for one in self.placed if one is not None)
-        squares = squares * (all_freedom / max(all_freedom - told, all_freedom / 4, 1e-300))
-        spread = Spread.fit(centre, squares, count)
+        groups, subject = layout.n_subjects, layout.subject[used]
+        count = np.bincount(subject, minlength=groups)
+        squares = sums((values[used] - means[subject]) ** 2, subject, groups)
         freedom = np.maximum(count - 1, 0)
-        if groups == layout.n_subjects and group is layout.subject:
-            return spread, squares, freedom
-        own = of_cell >= 0
-        squares = sums(squares[own], of_cell[own], layout.n_subjects)
-        by_formula = sums(freedom[own].astype(np.float64), of_cell[own], layout.n_subjects)
-        return spread, squares, by_formula.astype(np.int64)
+        # Wells on several plates differ by the interaction, too.
+        in_cell = np.bincount(layout.cell[used], minlength=len(layout.cell_plate))
+        own = layout.cell_subject >= 0
+        pairs = sums(in_cell[own].astype(np.float64) ** 2, layout.cell_subject[own], groups)
+        across = count - np.divide(pairs, count, out=np.zeros(groups), where=count > 0)
+        share = np.divide(across, freedom, out=np.zeros(groups), where=freedom > 0)
+        squares = squares / (1.0 + self.effects.interaction * share)
+        told = self.effects.told + sum(one.told for one in self.placed if one is not None)
+        spare = float(freedom.sum())
+        squares = squares * (spare / max(spare - told, spare / 4, 1e-300))
+        return Spread.fit(means, squares, count), squares, freedom
 
     def _out_of_range(self) -> Counts:
         beyond = (self.sides != 0) & self.own & ~self.flagged

@@ -17,6 +17,7 @@ those that are connected, which a new plate hardly moves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -40,6 +41,7 @@ _LEAST_GAIN: Final = 0.02
 _GAIN_INSTEAD: Final = 1.0
 _BOTH: Final = 4.0
 _CHUNK: Final = 4096
+_LEAST_LEVEL: Final = 1e-6
 # Without replicates on a plate, this many differences must remain to tell plates from chance.
 _ENOUGH: Final = 8
 
@@ -133,12 +135,12 @@ class PlateEffects:
 
 
 def fit_plates(
-    cells: Cells, plates: int, constant: float, relative: float, *, told: bool
+    cells: Cells, plates: int, constant: float, relative: float, within: int
 ) -> PlateEffects:
     """Return the plates' effects on one response.
 
-    `constant` and `relative` are the parts of a single well's variance; `told` says that replicates
-    within plates told them, otherwise their size is found from differences between plates, too.
+    `constant` and `relative` are the parts of a single well's variance, found from replicates
+    within plates with so many degrees of freedom `within`; 0 where only their ratio is known.
     """
     component = _components(cells, plates)
     shared = (component[cells.plates] >= 0) & _repeated(cells)
@@ -148,7 +150,7 @@ def fit_plates(
     formulas, of_cell = np.unique(cells.formulas[shared], return_inverse=True)
     cells = cells.take(shared)
     spare = len(of_cell) - len(formulas) - len(used)
-    if not told and spare < _ENOUGH:
+    if not within and spare < _ENOUGH:
         return replace(PlateEffects.none(plates), component=component)
     problem = _Problem(
         cells.values,
@@ -159,7 +161,7 @@ def fit_plates(
         len(used),
         constant,
         relative,
-        told,
+        within,
     )
     return _anchored(_best(problem), used, component, plates)
 
@@ -196,14 +198,12 @@ class _Problem:
     n_plates: int
     constant: float
     relative: float
-    told: bool
+    within: int
 
-    def variances(self, expected: Array, interaction: float) -> Array:
+    def variances(self, expected: Array, level: float, interaction: float) -> Array:
         """Return the variance of each cell's mean, given what the plate should read there."""
         single = self.constant + self.relative * expected**2
-        if self.told:
-            return np.asarray(single * (interaction + 1.0 / self.wells))
-        return np.asarray(single * (1.0 + interaction) / self.wells)
+        return np.asarray(level * single * (interaction + 1.0 / self.wells))
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +260,7 @@ def _fitted(problem: _Problem, start: tuple[Array, Array], *, offsets: bool, gai
     typical = float(np.median(np.abs(problem.values))) or 1.0
     offset_variance = max(float(offset @ offset) / len(offset), 1e-4 * typical**2)
     gain_variance = max(float((gain - 1) @ (gain - 1)) / len(gain), 1e-4)
-    interaction = 0.0
+    level, interaction = 1.0, 0.0
     chosen = np.repeat([offsets, gains], problem.n_plates)
     covariance = np.zeros((chosen.size, chosen.size))
     truth = medians(
@@ -273,8 +273,8 @@ def _fitted(problem: _Problem, start: tuple[Array, Array], *, offsets: bool, gai
         on_plate = gain[problem.plates]
         expected = offset[problem.plates] + on_plate * truth[problem.formulas]
         freedom = len(problem.values) - problem.n_formulas - told_parameters
-        interaction = _interaction(problem, expected, interaction, max(freedom, 1.0))
-        variances = problem.variances(expected, interaction)
+        level, interaction = _chance(problem, expected, max(freedom, 1.0))
+        variances = problem.variances(expected, level, interaction)
         z = (problem.values - expected) / np.sqrt(variances)
         weights = huber_weights(z) / variances
         truth = means(
@@ -365,21 +365,35 @@ def _prior_variance(effects: Array, errors: Array, variance: float, least: float
     return max(min(found, 100.0 * variance), least)
 
 
-def _interaction(problem: _Problem, expected: Array, now: float, freedom: float) -> float:
-    """Return the interaction at which squared residuals are as large as they should be."""
+def _chance(problem: _Problem, expected: Array, freedom: float) -> tuple[float, float]:
+    """Return level and interaction at which squared residuals are as large as they should be.
+
+    Residuals larger than replicates within plates explain are an interaction only where that is
+    beyond chance; otherwise both tell the level.
+    """
     residual = problem.values - expected
 
-    def surplus(interaction: float) -> float:
-        z = residual / np.sqrt(problem.variances(expected, interaction))
+    def surplus(level: float, interaction: float) -> float:
+        z = residual / np.sqrt(problem.variances(expected, level, interaction))
         return float(huber_squares(z).sum()) - freedom
 
-    least = 0.0 if problem.told else -1.0 + 1e-6
-    if surplus(least) <= (np.sqrt(2 * freedom) if problem.told else 0.0):
+    if problem.within:
+        beyond = freedom * 2 * np.sqrt(2 / freedom + 2 / problem.within)
+        if surplus(1.0, 0.0) > beyond:
+            return 1.0, _root(lambda interaction: surplus(1.0, interaction), 0.0)
+    level = _root(lambda level: surplus(level, 0.0), _LEAST_LEVEL)
+    pooled = (problem.within + freedom * level) / (problem.within + freedom)
+    return max(pooled, _LEAST_LEVEL), 0.0
+
+
+def _root(surplus: Callable[[float], float], least: float) -> float:
+    """Return where a falling function crosses zero, at least `least`."""
+    if surplus(least) <= 0.0:
         return least
-    lower, upper = least, max(1.0, 2 * now)
-    while surplus(upper) > 0.0 and upper < 1e12:
+    lower, upper = least, 1.0
+    while surplus(upper) > 0.0 and upper < 1e15:
         lower, upper = upper, 10 * upper
-    for _ in range(30):
+    for _ in range(25):
         middle = (lower + upper) / 2
         lower, upper = (middle, upper) if surplus(middle) > 0.0 else (lower, middle)
     return (lower + upper) / 2

@@ -322,7 +322,7 @@ def _common(
     )
     there = (variance > least)[kinds]
     error = np.asarray(np.linalg.inv(hessian)) * np.outer(there, there)
-    return found * there, error, variance, scale, told, float(evidence)
+    return found * there, error, np.asarray(variance), scale, told, float(evidence)
 
 
 def _robust_scale(residual: Array, one: _Eliminated, freedom: float) -> float:
