@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
@@ -195,7 +196,7 @@ WHOLE = (
         (grid()[:2], "row 1, column 1", "columns 1 to 12 with row A"),
         ([row[:10] for row in grid()], "row 1, column 1", "columns 1 to 9 with rows A to H"),
         ([["x"], *grid(384)[:9]], "row 2, column 1", "columns 1 to 24 with rows A to H"),
-        (grid()[:4] + [["x"]] + grid()[4:], "row 1, column 1", "columns 1 to 12 with rows A to C"),
+        ([*grid()[:4], ["x"], *grid()[4:]], "row 1, column 1", "columns 1 to 12 with rows A to C"),
     ],
 )
 def test_a_part_of_a_plate_is_refused(rows, where, what):
@@ -210,7 +211,7 @@ INSTRUMENT = "say how the file is read with an [[instrument]] in campaign.toml"
 
 
 def test_plates_of_one_title_are_refused():
-    assert rejected(as_csv(grid() + [[]] + grid())) == (
+    assert rejected(as_csv([*grid(), [], *grid()])) == (
         'reader.csv: 2 plates are called "reader" (rows 1 to 9, columns 1 to 13; rows 11 to 19, '
         f"columns 1 to 13); {INSTRUMENT}, and which plate or response each is",
     )
@@ -236,7 +237,7 @@ def test_a_list_of_wells_beside_a_plate_is_refused(turn):
         'reader.xlsx, sheet "List", cell A1: a list of wells begins here, and a plate stands in '
         f'sheet "Plate", cells A1:M9; name one sheet with --sheet, or {INSTRUMENT}',
     )
-    assert rejected(as_csv(grid() + [[]] + wells)) == (
+    assert rejected(as_csv([*grid(), [], *wells])) == (
         "reader.csv, row 11, column 1: a list of wells begins here, and a plate stands in rows 1 "
         f"to 9, columns 1 to 13; {INSTRUMENT}",
     )
@@ -293,7 +294,7 @@ def files(draw, commas=True):
         values = {well: pool[(at + shift) % len(pool)] for at, well in enumerate(names)}
         shift += 1
         wanted[title] = values
-        rows += draw(NOTES) + [[]]
+        rows += [*draw(NOTES), []]
         written = {well: text_of(value, comma) for well, value in values.items()}
         block = grid(wells, corner=title, head=head, value=written.get)
         rows += [[""] * right + row for row in block] + [[]]
@@ -360,12 +361,8 @@ def _number(cell):
 )
 @example([["", "1", "2", "3", "4", "5", "6"], ["A"], ["B"], ["C"], ["D"]], ",")
 def test_near_plates_give_a_table_or_a_rejection(rows, separator):
-    try:
+    with contextlib.suppress(RejectedError):
         table = read(as_csv(rows, separator))
-    except RejectedError as error:
-        assert error.problems
-    else:
         assert len(table) > 0
-        for row in range(len(table)):
-            for column in range(len(table.names)):
-                assert table.cell(row, column)
+        if table.is_plate:
+            assert len({table.cell(row, 1) for row in range(len(table))}) == len(table)
