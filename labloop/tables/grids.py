@@ -32,11 +32,8 @@ _CIRCUMSTANCE: Final = re.compile(
 # So many wells beside or below one another are a list of wells, not a remark that names one.
 _LISTED: Final = 6
 _NUMBERED: Final = re.compile(
-    "|".join(
-        rf"(?:^|{mark})" + mark.join(rf'[ "]*0*{n}(?:[.,]0+)?[ "]*' for n in range(1, _LEAST + 1))
-        for mark in (r"\t", ";", ",")
-    ),
-    re.MULTILINE,
+    r'1(?:[.,]0+)?[ "]*([\t;,])'
+    + r"\1".join(rf'[ "]*0*{n}(?:[.,]0+)?[ "]*' for n in range(2, _LEAST + 1))
 )
 
 _AS_INSTRUMENT: Final = "say how the file is read with an [[instrument]] in campaign.toml"
