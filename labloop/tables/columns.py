@@ -1,15 +1,12 @@
 """Which column of a table is which component, response or key; nothing is silently dropped.
 
-A column is matched by its exact name, else by its name without regard to case, spaces and
-underscores, each also with a unit in brackets behind it (`glucose [mM]`, `glucose (g/L)`). A column
-that fits nothing is a problem, unless the user said to ignore it or it is one of the columns that
-lab tables carry along (`NOTES`).
+A column is matched by its name or by an alias, as `naming` compares them, each also with a unit
+behind it (`glucose [mM]`, `glucose (g/L)`). A column that fits nothing is a problem, unless the
+user said to ignore it or it is one of the columns that lab tables carry along (`NOTES`).
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,19 +14,29 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from labloop.errors import did_you_mean
-from labloop.tables.numbers import NumberStyle, parse_numbers, quoted
+from labloop.tables.naming import Finder, Found, Target, fold
+from labloop.tables.numbers import NumberStyle, is_number, parse_numbers, quoted
 from labloop.tables.table import Table
 from labloop.units import UnitError, canonical, conversion_factor, is_unit
 
 if TYPE_CHECKING:
     from labloop.definition import Component, Response
 
+__all__ = [
+    "KEYS",
+    "NOTES",
+    "ColumnMatch",
+    "fold",
+    "match_columns",
+    "missing_component",
+    "missing_responses",
+    "names_without_header",
+]
+
 KEYS: Final = ("well", "plate", "formula", "replicate")
 NOTES: Final = frozenset(
     {"round", "role", "origin", "note", "notes", "comment", "name", "label", "condition"}
 )
-
-_WITH_UNIT: Final = re.compile(r"(?P<name>.+?)\s*(?:\[(?P<square>[^][]*)\]|\((?P<round>[^()]*)\))")
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,8 @@ class ColumnMatch:
     `components[j]` and `responses[k]` are column numbers of the table, from 0, or None where the
     table has no such column; the factors turn the file's unit into the campaign's. `keys` has the
     columns of well, plate, formula and replicate that exist. `ignored` names the columns that are
-    not used.
+    not used. `read_as` says of each column that an alias told or whose unit is converted how it was
+    read, such as '"D-Glucose [g/L]" as glucose, g/L in mM'; it should be shown.
     """
 
     components: tuple[int | None, ...]
@@ -48,15 +56,7 @@ class ColumnMatch:
     response_factors: tuple[float, ...]
     keys: dict[str, int]
     ignored: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A thing of the campaign that a column can stand for."""
-
-    kind: str  # component, response or key
-    at: int
-    name: str
+    read_as: tuple[str, ...] = ()
 
 
 def match_columns(
@@ -66,30 +66,36 @@ def match_columns(
     *,
     columns: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
+    aliases: Mapping[str, str] | None = None,
+    strangers: bool = False,
 ) -> tuple[ColumnMatch, list[str]]:
     """Return what each column of the table is, and the problems met.
 
     `columns` maps names of the file to names of the campaign (or to well, plate, formula,
-    replicate) and comes before any likeness; `ignore` lists columns of the file to leave out.
-    What must be present is the caller's to say.
+    replicate) and comes before any likeness; `ignore` lists columns of the file to leave out;
+    `aliases` are those of the definition. With `strangers` a column that fits nothing is one that
+    is not used, instead of a problem. What must be present is the caller's to say. Raises
+    RejectedError where a row of units stands below the header.
     """
-    targets = [_Target("component", at, each.name) for at, each in enumerate(components)]
-    targets += [_Target("response", at, each.name) for at, each in enumerate(responses)]
+    targets = [Target("component", at, each.name) for at, each in enumerate(components)]
+    targets += [Target("response", at, each.name) for at, each in enumerate(responses)]
     named = {target.name for target in targets}
-    targets += [_Target("key", at, key) for at, key in enumerate(KEYS) if key not in named]
-    finder = _Finder(targets)
+    targets += [Target("key", at, key) for at, key in enumerate(KEYS) if key not in named]
+    finder = Finder(targets, aliases)
     columns, ignore = dict(columns or {}), set(ignore)
     problems = _unknown_in_file(table, [*columns, *ignore])
-    found: dict[_Target, int] = {}
-    factors: dict[_Target, float] = {}
+    found: dict[Target, int] = {}
+    factors: dict[Target, float] = {}
     ignored: list[str] = []
+    read_as: list[str] = []
     for at, name in enumerate(table.names):
         if name in ignore:
             ignored.append(name)
             continue
-        target, unit = finder.find(columns.get(name, name), unit_of=name)
+        meant = finder.find(name, columns.get(name))
+        target = meant.target
         if target is None:
-            if name not in columns and _carried_along(table, at):
+            if name not in columns and (strangers or _carried_along(table, at)):
                 ignored.append(name or "(row numbers)")
             else:
                 problems.append(_unknown(table, at, columns.get(name), finder))
@@ -101,10 +107,15 @@ def match_columns(
         else:
             found[target] = at
             try:
-                factors[target] = _factor(target, unit, components, responses)
+                factors[target] = _factor(target, meant.unit, components, responses)
             except UnitError as error:
                 problems.append(f"{table.column(at)}: {error}")
-    return _collect(found, factors, len(components), len(responses), ignored), problems
+            else:
+                unit = _unit_of(target, components, responses)
+                read_as += _reading_of(name, meant, unit, factors[target])
+    match = _collect(found, factors, len(components), len(responses), ignored, read_as)
+    _refuse_units_below(table, match, components)
+    return match, problems
 
 
 def names_without_header(
@@ -132,51 +143,8 @@ def missing_responses(table: Table, names: Sequence[str]) -> str:
     )
 
 
-class _Finder:
-    """Finds the target that a column's name means."""
-
-    def __init__(self, targets: Sequence[_Target]) -> None:
-        self.targets = targets
-        self._exact = {target.name: target for target in targets}
-        folds = [fold(target.name) for target in targets]
-        self._folded = {
-            name: target
-            for name, target in zip(folds, targets, strict=True)
-            if folds.count(name) == 1
-        }
-
-    def find(self, name: str, unit_of: str) -> tuple[_Target | None, str | None]:
-        """Return the target of a name and the unit in the header `unit_of`, if it has one."""
-        whole = self._exact.get(name) or self._folded.get(fold(name))
-        bare, unit = split_unit(unit_of)
-        if whole is not None:
-            # A name that itself ends in brackets, such as "titre (g/L)", states its own unit; what
-            # stands in brackets behind a name that the user mapped need not be a unit at all.
-            return whole, unit if name != unit_of and is_unit(unit or "") else None
-        if name != unit_of:
-            return None, None
-        return (self._exact.get(bare) or self._folded.get(fold(bare))) if unit else None, unit
-
-    @property
-    def names(self) -> list[str]:
-        return [target.name for target in self.targets if target.kind != "key"]
-
-
-def fold(name: str) -> str:
-    """Return a name without regard to case, spaces and underscores."""
-    return re.sub(r"[\s_]+", "", unicodedata.normalize("NFKC", name).casefold())
-
-
-def split_unit(header: str) -> tuple[str, str | None]:
-    """Split `glucose [mM]` or `glucose (g/L)` into name and unit; no brackets, no unit."""
-    match = _WITH_UNIT.fullmatch(header)
-    if match is None:
-        return header, None
-    return match["name"], (match["square"] if match["square"] is not None else match["round"])
-
-
 def _factor(
-    target: _Target,
+    target: Target,
     unit: str | None,
     components: Sequence[Component],
     responses: Sequence[Response],
@@ -226,33 +194,71 @@ def _unknown_in_file(table: Table, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _unknown(table: Table, at: int, wanted: str | None, finder: _Finder) -> str:
+def _unit_of(target: Target, components: Sequence[Component], responses: Sequence[Response]) -> str:
+    """Return the campaign's unit of a target, empty where it has none."""
+    if target.kind == "key":
+        return ""
+    return (components if target.kind == "component" else responses)[target.at].unit
+
+
+def _reading_of(header: str, meant: Found, unit: str, factor: float) -> list[str]:
+    """Say how a header was read, unless it was read as it stands."""
+    converted = f", {meant.unit} in {unit}" if meant.unit and factor != 1.0 else ""
+    if meant.target is None or (meant.alias is None and not converted):
+        return []
+    return [f"{quoted(header)} as {meant.target.name}{converted}"]
+
+
+def _refuse_units_below(table: Table, match: ColumnMatch, components: Sequence[Component]) -> None:
+    """Reject a table whose first row holds the units of the columns instead of values."""
+    wanted = [
+        at
+        for at, component in zip(match.components, components, strict=True)
+        if at is not None and component.choices is None
+    ]
+    wanted += [at for at in match.responses if at is not None]
+    first = {at: table.columns[at][0] for at in wanted if table.columns[at][0] != ""}
+    if any(is_number(cell, table.style) for cell in first.values()):
+        return
+    units = {at: text for at, cell in first.items() if is_unit(text := cell.strip("[]() "))}
+    if units:
+        at, unit = next(iter(units.items()))
+        listed = ", ".join(dict.fromkeys(units.values()))
+        table.reject(
+            [
+                f"{table.row(0)}: it holds units ({listed}) where values should be; write each "
+                f"unit behind its name, such as {quoted(f'{table.names[at]} [{unit}]')}, and "
+                "remove the row"
+            ]
+        )
+
+
+def _unknown(table: Table, at: int, wanted: str | None, finder: Finder) -> str:
     """Say that a column is no component or response, and what to do."""
     known = ", ".join(finder.names)
     name = table.names[at]
     if wanted is not None:
-        hint = did_you_mean(wanted, finder.names) or ";"
+        hint = finder.hint(wanted) or ";"
         return f"{table.column(at)}: the campaign has no {quoted(wanted)}{hint} it has {known}"
     if not name:
         return (
             f"{table.title}, column {table.positions[at]}: it has cells but no name; "
             "name it in the header (of merged cells only the first has the text)"
         )
-    bare, _ = split_unit(name)
-    hint = did_you_mean(bare, finder.names) or ";"
     return (
-        f"{table.column(at)}: no component or response has that name{hint} the campaign has "
-        f"{known}; name it with --columns {quoted(name + '=…')} or leave it out with "
-        f"--ignore {quoted(name)}"
+        f"{table.column(at)}: no component or response has that name{finder.hint(name) or ';'} "
+        f"the campaign has {known}; name it with --columns {quoted(name + '=…')}, for all files "
+        f"under [aliases] in campaign.toml, or leave it out with --ignore {quoted(name)}"
     )
 
 
 def _collect(
-    found: Mapping[_Target, int],
-    factors: Mapping[_Target, float],
+    found: Mapping[Target, int],
+    factors: Mapping[Target, float],
     n_components: int,
     n_responses: int,
     ignored: Sequence[str],
+    read_as: Sequence[str],
 ) -> ColumnMatch:
     at = {
         (target.kind, target.at): (column, factors.get(target, 1.0))
@@ -268,4 +274,5 @@ def _collect(
         response_factors=tuple(factor for _, factor in measured),
         keys={target.name: column for target, column in found.items() if target.kind == "key"},
         ignored=tuple(ignored),
+        read_as=tuple(read_as),
     )

@@ -17,6 +17,7 @@ from labloop.tables.columns import (
     missing_responses,
 )
 from labloop.tables.numbers import Column, Readings, parse_numbers, parse_readings, quoted
+from labloop.tables.places import read_places
 from labloop.tables.table import Table
 
 if TYPE_CHECKING:
@@ -32,8 +33,17 @@ class HistoryRows:
     `concentrations` is rows × components in the campaign's units; a component of choices holds the
     position of its choice. `readings` is rows × responses in the campaign's order and units;
     `present[k]` says whether the file had a column for response k. `filled` names the components
-    that the file lacked and whose fixed value was taken, `ignored` the columns not used; both
-    should be shown. `rows` are the row numbers of the file.
+    that the file lacked and whose fixed value was taken, `ignored` the columns not used, `read_as`
+    what an alias told or whose unit was converted; all should be shown. `rows` are the row numbers
+    of the file.
+
+    `plates` and `wells` (A1) say where each row was measured; empty where the file does not say,
+    as a whole or with "" in a row. Without a column of plates the wells are those of plate "1".
+
+    Rows that a map tells of (`maps.read_mapped`) may be of wells that hold nothing: `formulas` has
+    the formula's name, or "" for such a blank, whose concentrations are NaN. `blanks` names these
+    wells, `unmapped` the formulas that the map does not have, `absent` what the map has and the
+    readings have not.
     """
 
     concentrations: npt.NDArray[np.float64]
@@ -44,6 +54,18 @@ class HistoryRows:
     rows: tuple[int | str, ...]
     source: str
     sha256: str
+    read_as: tuple[str, ...] = ()
+    plates: tuple[str, ...] = ()
+    wells: tuple[str, ...] = ()
+    formulas: tuple[str, ...] = ()
+    blanks: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    @property
+    def is_blank(self) -> npt.NDArray[np.bool_]:
+        """(rows,) whether a row is of a well that holds no formula."""
+        return np.asarray(np.isnan(self.concentrations).any(axis=1))
 
 
 def read_history(
@@ -53,16 +75,20 @@ def read_history(
     *,
     columns: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
+    aliases: Mapping[str, str] | None = None,
 ) -> HistoryRows:
     """Return the rows of a table that has a column for every component and for some response.
 
-    Only components with a fixed value may be without a column. Raises RejectedError with every
-    problem of the file.
+    Only components with a fixed value may be without a column. Wells and plates are kept where the
+    table has them. Raises RejectedError with every problem of the file.
     """
-    match, problems = match_columns(table, components, responses, columns=columns, ignore=ignore)
+    match, problems = match_columns(
+        table, components, responses, columns=columns, ignore=ignore, aliases=aliases
+    )
     concentrations, filled, more = read_concentrations(table, match, components)
     readings, unreadable = read_responses(table, match, responses)
-    problems += more + unreadable
+    places, misplaced = read_places(table, match)
+    problems += more + unreadable + misplaced
     if problems:
         table.reject(problems)
     return HistoryRows(
@@ -70,10 +96,13 @@ def read_history(
         readings=readings,
         present=tuple(column is not None for column in match.responses),
         filled=filled,
-        ignored=unused(table, match),
+        ignored=unused(table, match, ("well", "plate")),
         rows=tuple(table.rows.tolist()),
         source=table.source,
         sha256=table.sha256,
+        read_as=match.read_as,
+        plates=places.plates,
+        wells=places.wells,
     )
 
 

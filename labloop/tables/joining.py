@@ -13,6 +13,7 @@ from labloop.errors import did_you_mean
 from labloop.tables.columns import ColumnMatch
 from labloop.tables.history import read_concentrations
 from labloop.tables.numbers import Readings, quoted
+from labloop.tables.places import label, read_places
 from labloop.tables.table import Table
 from labloop.wells import parse_well
 
@@ -25,7 +26,10 @@ Layout: TypeAlias = Mapping[tuple[str, str], str | None]
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """What the rows are joined by; `kept` are the rows' numbers in the table."""
+    """What the rows are joined by; `kept` are the rows' numbers in the table.
+
+    A formula "" is that of a well which holds none: `blanks` names these wells.
+    """
 
     key: Literal["well", "formula", "composition"]
     kept: npt.NDArray[np.int64]
@@ -34,26 +38,24 @@ class Joined:
     formulas: tuple[str, ...] = ()
     concentrations: npt.NDArray[np.float64] | None = None
     absent: tuple[str, ...] = ()
+    blanks: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
-
-
-def _label(cell: str | float) -> str:
-    """Return a cell that names something; a whole number loses its .0, as Excel adds it."""
-    if isinstance(cell, str):
-        return cell
-    return str(int(cell)) if float(cell).is_integer() else "" if np.isnan(cell) else repr(cell)
 
 
 def by_well(
     table: Table, match: ColumnMatch, readings: Readings, layout: Layout
 ) -> tuple[Joined, list[str]]:
-    """Join rows to the wells of the layout."""
+    """Join rows to the wells of the layout.
+
+    A reader lists every well: what it measured in a well without formula is a blank.
+    """
     plates_known = list(dict.fromkeys(plate for plate, _ in layout))
     if "plate" not in match.keys and len(plates_known) > 1:
         listed = ", ".join(plates_known)
         return Joined("well", np.arange(0)), [
-            f'{table.title}: the round has plates {listed}; add a column "plate"'
+            f'{table.title}: the round has plates {listed}; add a column "plate", or name the one '
+            "that the file is of with --plate"
         ]
     column = match.keys["well"]
     silent = (readings.statuses == "missing").all(axis=1)
@@ -61,16 +63,22 @@ def by_well(
     first: dict[tuple[str, str], int] = {}
     for row, cell in enumerate(table.columns[column]):
         plate = _plate(table, match, row, plates_known)
-        well = parse_well(_label(cell))
-        why = _well_problem(plate, well, _label(cell), plates_known, layout)
+        well = parse_well(label(cell))
+        is_empty = _is_empty(plate, well, plates_known, layout)
+        if is_empty and silent[row]:
+            continue
+        why = _well_problem(plate, well, label(cell), plates_known)
         if why is None and plate is not None and well is not None:
-            if (plate, well) in first:
-                earlier = table.short_row(first[plate, well])
+            place = (plate, well)
+            if is_empty and not (table.is_plate and place in layout):
+                why = _nothing_in(well, plate)
+            elif place in first:
+                earlier = table.short_row(first[place])
                 why = f"well {well} is already in {earlier}; keep one of the two"
             else:
-                first[plate, well] = row
-                why = _formula_problem(table, match, row, layout[plate, well], well)
-        if why is not None and not (silent[row] and _is_empty(plate, well, plates_known, layout)):
+                first[place] = row
+                why = _formula_problem(table, match, row, layout[place], well)
+        if why is not None:
             problems.append(f"{table.cell(row, column)}: {why}")
     absent = [key for key, formula in layout.items() if formula is not None and key not in first]
     several = len(plates_known) > 1
@@ -80,10 +88,16 @@ def by_well(
         plates=tuple(plate for plate, _ in first),
         wells=tuple(well for _, well in first),
         formulas=tuple(layout.get(key) or "" for key in first),
-        absent=tuple(f"{plate}:{well}" if several else well for plate, well in absent),
+        absent=name_places(absent, several=several),
+        blanks=name_places((key for key in first if layout[key] is None), several=several),
         used=("well", "plate", "formula"),
     )
     return joined, problems
+
+
+def name_places(places: Iterable[tuple[str, str]], *, several: bool) -> tuple[str, ...]:
+    """Return (plate, well) as messages name them: `A1`; with several plates `2:A1`."""
+    return tuple(f"{plate}:{well}" if several else well for plate, well in places)
 
 
 def _is_empty(plate: str | None, well: str | None, plates: Sequence[str], layout: Layout) -> bool:
@@ -100,11 +114,11 @@ def _plate(table: Table, match: ColumnMatch, row: int, known: Sequence[str]) -> 
     """Return the plate of a row, None when its cell is blank."""
     if "plate" not in match.keys:
         return known[0] if known else None
-    return _label(table.columns[match.keys["plate"]][row]) or None
+    return label(table.columns[match.keys["plate"]][row]) or None
 
 
 def _well_problem(
-    plate: str | None, well: str | None, written: str, plates: Sequence[str], layout: Layout
+    plate: str | None, well: str | None, written: str, plates: Sequence[str]
 ) -> str | None:
     """Say why a row's well is not one of the round's, or return None."""
     if not written:
@@ -116,12 +130,15 @@ def _well_problem(
             f"plate {quoted(plate or '')} is not in this round, which has {', '.join(plates)}; "
             "is this the file of another round?"
         )
-    if layout.get((plate, well)) is None:
-        return (
-            f"well {well} holds no formula on plate {plate}; "
-            "is this the file of the right round? If so, remove the row"
-        )
     return None
+
+
+def _nothing_in(well: str, plate: str) -> str:
+    """Say that a well holds no formula."""
+    return (
+        f"well {well} holds no formula on plate {plate}; "
+        "is this the file of the right round? If so, remove the row"
+    )
 
 
 def _formula_problem(
@@ -130,11 +147,12 @@ def _formula_problem(
     """Say that the file names another formula for a well than the layout does, or return None."""
     if "formula" not in match.keys:
         return None
-    written = _label(table.columns[match.keys["formula"]][row])
+    written = label(table.columns[match.keys["formula"]][row])
     if not written or written == formula:
         return None
+    holds = "no formula" if formula is None else f"formula {formula}"
     return (
-        f"well {well} holds formula {formula}, but the file says {quoted(written)}; "
+        f"well {well} holds {holds}, but the file says {quoted(written)}; "
         "is this the file of another round?"
     )
 
@@ -144,7 +162,7 @@ def by_formula(table: Table, match: ColumnMatch, layout: Layout) -> tuple[Joined
     known = list(dict.fromkeys(formula for formula in layout.values() if formula is not None))
     wells = _count(layout.values())
     column = match.keys["formula"]
-    written = [_label(cell) for cell in table.columns[column]]
+    written = [label(cell) for cell in table.columns[column]]
     problems = [
         f"{table.cell(row, column)}: {why}"
         for row, name in enumerate(written)
@@ -193,7 +211,7 @@ def _repeated_replicates(table: Table, match: ColumnMatch, written: Sequence[str
     first: dict[tuple[str, str], int] = {}
     problems = []
     for row, (name, cell) in enumerate(zip(written, table.columns[column], strict=True)):
-        key = name, _label(cell)
+        key = name, label(cell)
         if key[1] and key in first:
             problems.append(
                 f"{table.cell(row, column)}: replicate {key[1]} of formula {name} is already in "
@@ -210,13 +228,17 @@ def by_composition(
     if all(column is None for column in match.components):
         return Joined("composition", np.arange(0)), [_no_key(table, match, has_round)]
     concentrations, filled, problems = read_concentrations(table, match, components)
+    places, misplaced = read_places(table, match)
     joined = Joined(
         key="composition",
         kept=np.arange(len(table)),
+        plates=places.plates,
+        wells=places.wells,
         concentrations=concentrations,
+        used=("well", "plate"),
         filled=filled,
     )
-    return joined, problems
+    return joined, problems + misplaced
 
 
 def _no_key(table: Table, match: ColumnMatch, has_round: bool) -> str:

@@ -25,10 +25,12 @@ class MeasuredRows:
 
     `key` says what the rows are joined by. By well: `plates`, `wells` and `formulas` (what the
     layout holds there) have one entry a row. By formula: `formulas` has. By composition:
-    `concentrations` (rows × components, campaign's units; choices by position) has. `readings` is
-    rows × responses; `present[k]` says whether the file has response k. `absent` lists the wells
-    with a formula, or the formulas, that the file says nothing of; `ignored` the columns not used;
-    `filled` the components taken at their fixed value.
+    `concentrations` (rows × components, campaign's units; choices by position) has, and `plates`
+    and `wells` as `HistoryRows` has them. `readings` is rows × responses; `present[k]` says whether
+    the file has response k. `absent` lists the wells with a formula, or the formulas, that the file
+    says nothing of; `blanks` the wells without formula that a reader measured, whose `formulas` are "";
+    `ignored` the columns not used; `filled` the components taken at their fixed value; `read_as`
+    what an alias told or whose unit was converted.
     """
 
     key: Literal["well", "formula", "composition"]
@@ -44,6 +46,8 @@ class MeasuredRows:
     absent: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
+    read_as: tuple[str, ...] = ()
+    blanks: tuple[str, ...] = ()
 
 
 def read_results(
@@ -54,6 +58,7 @@ def read_results(
     layout: joining.Layout | None = None,
     columns: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
+    aliases: Mapping[str, str] | None = None,
 ) -> MeasuredRows:
     """Return the measured rows of a table, joined by the first of these that it has.
 
@@ -61,7 +66,9 @@ def read_results(
     formulas. Without, or when it has neither column: columns of the components, for formulas that
     labloop never proposed. Raises RejectedError with every problem of the file.
     """
-    match, problems = match_columns(table, components, responses, columns=columns, ignore=ignore)
+    match, problems = match_columns(
+        table, components, responses, columns=columns, ignore=ignore, aliases=aliases
+    )
     readings, unreadable = read_responses(table, match, responses)
     present = tuple(column is not None for column in match.responses)
     if layout is not None and "well" in match.keys:
@@ -93,4 +100,6 @@ def read_results(
         absent=joined.absent,
         ignored=ignored,
         filled=joined.filled,
+        read_as=match.read_as,
+        blanks=joined.blanks,
     )

@@ -58,7 +58,8 @@ def test_an_unknown_column(proposed, lab, write, refused):
     text = one(
         'results.csv, column "titer": no component or response has that name; did you mean '
         '"titre"? the campaign has glucose, glutamine, iron, zinc, titre, viability; name it with '
-        '--columns "titer=…" or leave it out with --ignore "titer"'
+        '--columns "titer=…", for all files under [aliases] in campaign.toml, or leave it out with '
+        '--ignore "titer"'
     )
     refused(proposed, lambda: proposed.record(path), text)
     taken = proposed.record(path, columns={"titer": "titre"})
@@ -337,7 +338,8 @@ def test_an_unknown_component_in_a_history(fresh, lab, write, refused):
         "earlier.csv was rejected (2 problems); nothing was changed:\n"
         '  - earlier.csv, column "zink": no component or response has that name; did you mean '
         '"zinc"? the campaign has glucose, glutamine, iron, zinc, titre, viability; name it with '
-        '--columns "zink=…" or leave it out with --ignore "zink"\n'
+        '--columns "zink=…", for all files under [aliases] in campaign.toml, or leave it out with '
+        '--ignore "zink"\n'
         '  - earlier.csv: no column for component "zinc"; add a column "zinc" (the same number in '
         "every row where it did not vary, 0 for none), or say which column it is with --columns "
         '"FILE NAME=zinc"'

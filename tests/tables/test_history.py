@@ -93,7 +93,9 @@ def test_what_is_not_used_is_said():
         ",glucose,folic acid,titre,Note,well,Kan\n0,1,2,3,good,A1,5\n1,1,2,3,,A2,5\n",
         ignore=["Kan"],
     )
-    assert found.ignored == ("(row numbers)", "Note", "Kan", "well")
+    assert found.ignored == ("(row numbers)", "Note", "Kan")
+    assert found.wells == ("A1", "A2")
+    assert found.plates == ("1", "1")
 
 
 def test_a_fixed_component_without_column_is_filled_and_said():
@@ -118,7 +120,8 @@ def test_choices_are_positions():
             "glucos,glucose,folic acid,titre\n1,1,2,3\n",
             'old.csv, column "glucos": no component or response has that name; '
             'did you mean "glucose"? the campaign has glucose, folic acid, titre, viability; '
-            'name it with --columns "glucos=…" or leave it out with --ignore "glucos"',
+            'name it with --columns "glucos=…", for all files under [aliases] in campaign.toml, '
+            'or leave it out with --ignore "glucos"',
         ),
         (
             "glucose,titre\n1,3\n",

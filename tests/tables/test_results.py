@@ -104,7 +104,8 @@ def test_plates_by_name_or_number():
             "well,titer\nA1,1\n",
             'results.csv, column "titer": no component or response has that name; '
             'did you mean "titre"? the campaign has glucose, serum, titre, viability; '
-            'name it with --columns "titer=…" or leave it out with --ignore "titer"',
+            'name it with --columns "titer=…", for all files under [aliases] in campaign.toml, '
+            'or leave it out with --ignore "titer"',
         ),
         (
             "well,titre\nA1,low\n",
@@ -141,7 +142,8 @@ def test_what_is_refused(text, problem):
 
 def test_two_plates_need_a_column():
     assert problems("well,titre\nA1,1\n", TWO_PLATES) == (
-        'results.csv: the round has plates 1, 2; add a column "plate"',
+        'results.csv: the round has plates 1, 2; add a column "plate", or name the one that the '
+        "file is of with --plate",
     )
 
 
@@ -168,8 +170,8 @@ def test_by_composition():
     assert found.key == "composition"
     assert found.concentrations is not None
     assert found.concentrations.tolist() == [[1.0, 0.0], [1.0, 0.0]]
-    assert found.ignored == ("well",)
-    assert found.wells == ()
+    assert found.ignored == ()
+    assert found.wells == ("A1", "A2")
 
 
 def test_with_a_round_wells_come_first_and_components_are_said_to_be_unused():
