@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labloop.campaign.checking import Checked
+    from labloop.campaign.comparing import Replayed
     from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recording import Recorded
     from labloop.campaign.standing import Standing
@@ -281,6 +282,28 @@ class Campaign:
                 )
             number = storing.add_round(writing, proposed, self._use_definition(writing))
             return read_round(writing.store, number)
+
+    def replay(
+        self,
+        round: int,  # noqa: A002
+        candidates: pd.DataFrame | str | Path | None = None,
+        *,
+        progress: Progress = silent,
+    ) -> Replayed:
+        """Propose an earlier round again from what was known then; nothing is stored.
+
+        Args:
+            round: Its number.
+            candidates: The list that it was chosen from, where it was chosen from one.
+            progress: Called with a stage's name, what is done and the total.
+
+        Raises:
+            RefusedError: There is no such round, its list of candidates is not given or another
+                one, or the network that it rests on cannot be used.
+        """
+        from labloop.campaign.replaying import replay
+
+        return replay(self.store, round, candidates, progress)
 
     def export(
         self,

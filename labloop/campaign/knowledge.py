@@ -76,13 +76,14 @@ class Observed:
         )
 
 
-def refuse_lost_meaning(opened: Store, definition: Definition) -> None:
-    """Raise RefusedError where stored numbers would no longer mean what they did.
+def refuse_lost_meaning(opened: Store, definition: Definition, up_to: int = NOW) -> None:
+    """Raise RefusedError where numbers stored until the event `up_to` would lose their meaning.
 
     A name may not get another unit, and a component that formulas contain may not vanish: formulas
     that differ in it alone would count as the same.
     """
-    for name in store.read_components(opened):
+    components = store.read_components(opened, up_to=up_to)
+    for name in components:
         if name not in definition.component_names:
             hint = did_you_mean(name, definition.component_names)
             raise RefusedError(
@@ -90,8 +91,8 @@ def refuse_lost_meaning(opened: Store, definition: Definition) -> None:
                 f"contain it{hint}; put it back, with fixed = 0 if it is not used any more."
             )
     for what, known, now in (
-        ("component", store.read_components(opened), definition.components),
-        ("response", store.read_responses(opened), definition.responses),
+        ("component", components, definition.components),
+        ("response", store.read_responses(opened, up_to=up_to), definition.responses),
     ):
         for each in now:
             unit = known.get(each.name, each.unit)

@@ -121,7 +121,7 @@ def learn(
     Raises:
         RefusedError: The history was not learned yet, or was learned for another definition.
     """
-    refuse_lost_meaning(opened, definition)
+    refuse_lost_meaning(opened, definition, known_event)
     components, responses = definition.components, definition.responses
     mine = own(opened, components, responses, known_event)
     past = history(opened, components, responses, known_event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop import store
-from labloop.campaign.candidates import read_candidates
+from labloop.campaign.candidates import Listed, read_candidates
 from labloop.campaign.explaining import Explanation, explain
 from labloop.campaign.knowledge import Ints, Observed, as_concentrations
 from labloop.campaign.learning import Learned, learn, merits
@@ -49,7 +49,7 @@ class Proposed:
     learned: Learned
     chosen: Chosen
     repeated: tuple[int, ...]
-    labels: Sequence[object] | None
+    listed: Listed | None
     plates: Planned
     explanation: Explanation
     prospects: Prospects | None
@@ -71,23 +71,23 @@ def propose(
     if not 1 <= count <= MOST_FORMULAS:
         raise RefusedError(f"A round has 1 to {MOST_FORMULAS} formulas (got {count}).")
     seed = _next_number(opened, known_event) if seed is None else seed
-    listed, labels = read_candidates(definition, space, candidates, seed)
+    listed = read_candidates(definition, space, candidates, seed)
+    among = None if listed is None else listed.levels
     learned = learn(opened, definition, space, known_event, progress)
     known = _known(opened, learned, known_event)
-    chosen = _choose(learned, known, count, seed, listed, progress)
+    chosen = _choose(learned, known, count, seed, among, progress)
     if len(chosen.levels) < count:
         raise _too_few(len(chosen.levels), count, definition)
     repeated = _repeated(learned, chosen)
-    chosen_labels = None if labels is None else [labels[row.tobytes()] for row in chosen.levels]
-    explanation = explain(learned.surrogate, definition, space, chosen.levels, listed)
-    prospects = prospects_of(learned, known, chosen.levels, listed, seed)
+    explanation = explain(learned.surrogate, definition, space, chosen.levels, among)
+    prospects = prospects_of(learned, known, chosen.levels, among, seed)
     return Proposed(
         seed=seed,
         known_event=known_event,
         learned=learned,
         chosen=chosen,
         repeated=repeated,
-        labels=chosen_labels,
+        listed=listed,
         plates=planned(definition, space, chosen.levels, seed),
         explanation=explanation,
         prospects=prospects,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labloop import store
+from labloop.campaign.circumstances import circumstances
 from labloop.campaign.knowledge import Floats, as_amounts
 from labloop.campaign.learning import Learned
 from labloop.campaign.proposing import Proposed
@@ -19,43 +21,78 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What the store keeps of a round, in its order, formulas by their ids."""
+
+    proposals: list[store.Proposal]
+    predictions: list[store.Prediction]
+    wells: list[store.Well]
+    dispenses: list[store.Dispense]
+
+
 def add_round(writing: Writing, proposed: Proposed, definition: int) -> int:
     """Store a proposed round, whole, and return its number."""
     learned, chosen = proposed.learned, proposed.chosen
     space, names = learned.space, learned.definition.component_names
-    concentrations = space.concentrations(chosen.levels)
-    amounts = as_amounts(concentrations, space.components)
+    amounts = as_amounts(space.concentrations(chosen.levels), space.components)
     new = len(amounts) - len(proposed.repeated)
     ids = [*store.add_formulas(writing, names, amounts[:new]), *proposed.repeated]
     of_control = _control_formulas(writing, proposed, names)
-    labels = proposed.labels
-    settings: dict[str, object] = {"formulas": len(ids), "notes": list(proposed.notes)}
-    settings |= proposed.explanation.stored() | {"prospects": stored(proposed.prospects)}
-    if labels is not None:
-        settings["labels"] = _kind_of(labels)
+    rows = rows_of(proposed, ids, of_control)
     return store.add_round(
         writing,
         seed=proposed.seed,
-        settings=settings,
+        settings=_settings(proposed),
         definition=definition,
         known_event=proposed.known_event,
         model=learned.model,
+        proposals=rows.proposals,
+        predictions=rows.predictions,
+        wells=rows.wells,
+        dispenses=rows.dispenses,
+    )
+
+
+def rows_of(proposed: Proposed, ids: Sequence[int], of_control: Mapping[str, int]) -> Rows:
+    """Return a proposed round as rows of the store.
+
+    Args:
+        proposed: The round.
+        ids: The ids of its formulas, in their order.
+        of_control: The ids of its controls' formulas by their names.
+    """
+    learned, chosen, listed = proposed.learned, proposed.chosen, proposed.listed
+    labels = [None] * len(ids) if listed is None else listed.labels_of(chosen.levels)
+    return Rows(
         proposals=[
             store.Proposal(
                 formula,
                 str(chosen.origin[k]),
                 None if np.isnan(chosen.acquisition[k]) else float(chosen.acquisition[k]),
-                None if labels is None else str(labels[k]),
+                None if labels[k] is None else str(labels[k]),
             )
             for k, formula in enumerate(ids)
         ],
-        predictions=_predictions(learned, concentrations, ids),
+        predictions=_predictions(learned, learned.space.concentrations(chosen.levels), ids),
         wells=_wells(proposed.plates, ids, of_control),
         dispenses=_dispenses(proposed.plates, learned.definition.robot.increment_ul),
     )
 
 
-def _wells(plates: Planned, ids: Sequence[int], of_control: dict[str, int]) -> list[store.Well]:
+def _settings(proposed: Proposed) -> dict[str, object]:
+    """Return what a round was asked for, rests on, and says of itself, for JSON."""
+    levels, listed = proposed.chosen.levels, proposed.listed
+    settings: dict[str, object] = {"formulas": len(levels), "notes": list(proposed.notes)}
+    settings |= proposed.explanation.stored() | {"prospects": stored(proposed.prospects)}
+    settings["made_with"] = circumstances()
+    if listed is not None:
+        settings["labels"] = _kind_of(listed.labels_of(levels))
+        settings["candidates"] = {"name": listed.name, "sha256": listed.sha256}
+    return settings
+
+
+def _wells(plates: Planned, ids: Sequence[int], of_control: Mapping[str, int]) -> list[store.Well]:
     return [
         store.Well(
             plate,
@@ -99,21 +136,26 @@ def _rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def _formula_in(
-    role: str, formula: object, ids: Sequence[int], of_control: dict[str, int]
+    role: str, formula: object, ids: Sequence[int], of_control: Mapping[str, int]
 ) -> int | None:
     if role == "empty":
         return None
     return of_control[str(formula)] if role == "control" else ids[int(str(formula))]
 
 
+def control_amounts(proposed: Proposed) -> dict[str, list[object]]:
+    """Return control → its achieved amounts, in the components' order."""
+    recipes = proposed.plates.recipes
+    of_controls = recipes[recipes["formula"].map(lambda f: isinstance(f, str))]
+    return {
+        str(name): list(recipe["achieved"])
+        for name, recipe in of_controls.groupby("formula", sort=False)
+    }
+
+
 def _control_formulas(writing: Writing, proposed: Proposed, names: Sequence[str]) -> dict[str, int]:
     """Return control → formula id; a control keeps its id while its achieved amounts stay."""
-    wanted: dict[str, list[object]] = {}
-    of_controls = proposed.plates.recipes[
-        proposed.plates.recipes["formula"].map(lambda f: isinstance(f, str))
-    ]
-    for name, recipe in of_controls.groupby("formula", sort=False):
-        wanted[str(name)] = list(recipe["achieved"])
+    wanted = control_amounts(proposed)
     known = store.named_formulas(writing.store)
     formulas = store.campaign_formulas(writing.store, names)
     amounts = dict(zip(formulas.ids, formulas.rows, strict=True))

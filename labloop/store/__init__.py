@@ -28,7 +28,6 @@ from labloop.store.definitions import (
 )
 from labloop.store.events import Event, last_event, read_events, verify_events
 from labloop.store.formulas import (
-    NOW,
     Formulas,
     add_formulas,
     campaign_formulas,
@@ -68,6 +67,7 @@ from labloop.store.rounds import (
     read_round,
     read_rounds,
 )
+from labloop.store.values import NOW
 
 __all__ = [
     "NOW",

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from labloop.errors import RefusedError
 from labloop.store.database import Store, Writing
+from labloop.store.values import NOW
 
 
 def use_definition(
@@ -59,14 +60,22 @@ def definition_text(store: Store, definition: int) -> str:
     return str(store.rows("SELECT text FROM definition WHERE id = ?", (definition,))[0][0])
 
 
-def read_components(store: Store) -> dict[str, str]:
-    """Return name → unit of every component that the campaign ever had, in order of arrival."""
-    return dict(store.rows("SELECT name, unit FROM component ORDER BY id"))
+def read_components(store: Store, *, up_to: int = NOW) -> dict[str, str]:
+    """Return name → unit of every component that the campaign had had after the event `up_to`, in
+    order of arrival."""
+    return _units(store, "component", up_to)
 
 
-def read_responses(store: Store) -> dict[str, str]:
-    """Return name → unit of every response that the campaign ever had, in order of arrival."""
-    return dict(store.rows("SELECT name, unit FROM response ORDER BY id"))
+def read_responses(store: Store, *, up_to: int = NOW) -> dict[str, str]:
+    """Return name → unit of every response that the campaign had had after the event `up_to`, in
+    order of arrival."""
+    return _units(store, "response", up_to)
+
+
+def _units(store: Store, table: str, up_to: int) -> dict[str, str]:
+    return dict(
+        store.rows(f"SELECT name, unit FROM {table} WHERE event <= ? ORDER BY id", (up_to,))
+    )
 
 
 def ids_of(store: Store, table: str, names: Iterable[str]) -> list[int]:

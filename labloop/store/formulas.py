@@ -8,9 +8,7 @@ from typing import Any
 
 from labloop.store.database import Store, Writing
 from labloop.store.definitions import ids_of
-from labloop.store.values import plain
-
-NOW = 2**63 - 1  # later than every event
+from labloop.store.values import NOW, plain
 
 Amount = float | str | None
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from labloop.errors import RefusedError
 from labloop.store.database import Store, Writing
 from labloop.store.definitions import ids_of
-from labloop.store.formulas import NOW
-from labloop.store.values import number, plain
+from labloop.store.values import NOW, number, plain
 
 
 class Result(NamedTuple):

@@ -9,8 +9,7 @@ from typing import Any
 
 from labloop.store.database import Store, Writing
 from labloop.store.events import to_json
-from labloop.store.formulas import NOW
-from labloop.store.values import whole
+from labloop.store.values import NOW, whole
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from labloop.errors import RefusedError
 from labloop.store.database import Store, Writing
 from labloop.store.definitions import ids_of
 from labloop.store.events import to_json
-from labloop.store.formulas import NOW
-from labloop.store.values import number, plain, whole
+from labloop.store.values import NOW, number, plain, whole
 
 
 class Proposal(NamedTuple):

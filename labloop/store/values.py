@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+NOW = 2**63 - 1  # later than every event
+
 
 def plain(value: Any) -> Any:
     """Return a numpy scalar as a Python number, anything else as it is."""

@@ -1,0 +1,78 @@
+"""With which programs, and on what computer, a round was proposed: kept with it for its replay."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+# what the numbers behind a plate are made with
+_PROGRAMS = ("labloop", "torch", "botorch", "gpytorch", "linear_operator", "numpy", "scipy",
+             "scikit-learn", "pandas")  # fmt: skip
+_UNKNOWN = "of no version"
+
+
+def circumstances() -> dict[str, Any]:
+    """Return the versions of the programs, and the processor, in plain values for JSON.
+
+    `programs` is name → version; `computer` names the system, the kind of processor and its
+    widest instructions, by which the order of sums differs.
+    """
+    import torch
+
+    programs = {"Python": platform.python_version()}
+    for name in _PROGRAMS:
+        try:
+            programs[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            programs[name] = _UNKNOWN
+    computer = {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+    return {"programs": programs, "computer": computer, "threads": torch.get_num_threads()}
+
+
+def differences(then: Mapping[str, Any] | None) -> list[str]:
+    """Return a sentence for each way in which programs or computer are not what they were.
+
+    Args:
+        then: What `circumstances` returned, None where nothing was noted.
+    """
+    if then is None:
+        return [
+            "It was proposed by a labloop that did not yet note its programs and computer, "
+            "perhaps by others than these."
+        ]
+    now = circumstances()
+    said = []
+    was, here = then["programs"], now["programs"]
+    others = [
+        f"{name} {was[name]} (here {here.get(name, _UNKNOWN)})"
+        for name in was
+        if was[name] != here.get(name, _UNKNOWN)
+    ]
+    if others:
+        said.append(f"It was proposed with {', '.join(others)}.")
+    if then["computer"] != now["computer"]:
+        said.append(
+            f"It was proposed on {_computer(then)}; this is {_computer(now)}. Processors add up "
+            "in different orders, so that the last digits differ."
+        )
+    if then["threads"] != now["threads"]:
+        said.append(
+            f"It was proposed with {_threads(then)}; these are {now['threads']}. "
+            "Set OMP_NUM_THREADS to the number of then."
+        )
+    return said
+
+
+def _computer(found: Mapping[str, Any]) -> str:
+    computer = found["computer"]
+    return f"{computer['system']} on {computer['processor']} ({computer['instructions']})"
+
+
+def _threads(found: Mapping[str, Any]) -> str:
+    return f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
