@@ -213,7 +213,8 @@ class _Response:
         usual = self._within(left)
         within = usual.freedom if usual.freedom >= ENOUGH else 0
         if not within or (self.effects.interaction == 0.0 and not first):
-            usual, within = self._between(self.corrected(self.raw)), 0
+            # Once plates are corrected, all replicates tell the spread.
+            usual = self._between(self.corrected(self.raw))
         used = self.used & (self.wells.plates >= 0)
         count = np.bincount(layout.cell[used], minlength=len(layout.cell_plate))
         total = sums(left[used], layout.cell[used], len(layout.cell_plate))
@@ -240,16 +241,19 @@ class _Response:
         usual = self._between(self.corrected(self.raw))
         variances = usual.variances(self._typical(self.corrected(self.raw)))
         added, share = np.zeros(len(level)), np.zeros(len(level))
+        # Where formulas differ from plate to plate for other reasons, only plates tell of places.
+        within = self.effects.interaction > 0 or not self.plates
+        group = layout.cell if within else layout.subject
         for number, (at, places) in enumerate(layout.places):
             counted = used[at]
-            differences = int(counted.sum()) - len(np.unique(layout.subject[at][counted]))
+            differences = int(counted.sum()) - len(np.unique(group[at][counted]))
             if differences < _LEAST_PLACED:
                 self.placed[number] = None
                 continue
             found = fit_positions(
                 np.where(counted, level[at], 0.0),
                 np.where(counted, np.maximum(variances[at], 1e-10), np.inf),
-                np.maximum(layout.subject[at], 0),
+                np.maximum(group[at], 0),
                 places,
             )
             self.placed[number] = found
@@ -331,6 +335,9 @@ class _Response:
         told = self.effects.told + sum(one.told for one in self.placed if one is not None)
         spare = float(freedom.sum())
         squares = squares * (spare / max(spare - told, spare / 4, 1e-300))
+        # A spread that is known with few degrees of freedom has the long tails of Student's t.
+        known = max(spare - told, 1.0)
+        squares = squares * (known / max(known - 2.0, known / 3)) if spare else squares
         return Spread.fit(means, squares, count), squares, freedom
 
     def _out_of_range(self) -> Counts:

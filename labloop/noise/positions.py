@@ -32,6 +32,8 @@ _ROBUST_STEPS: Final = 3
 # Of the variance of a well: a kind of effect whose variance falls to it is none.
 _LEAST: Final = 1e-3
 _SHARE_INSTEAD: Final = -2.0
+_POSITIVE: Final = 0.9  # share of values above zero from which an effect may be a share of them
+_SHOWN: Final = 3.0  # how much more likely, in logarithms, places must make the values
 _UNSEEN: Final = 1e-3
 # Of the variance that wells are thought to have: what is below it is rounding.
 _LEAST_SCALE: Final = 1e-4
@@ -139,7 +141,7 @@ def fit_positions(
     """
     added = _fit(values, variances, formulas, places, share=False)
     counted = np.isfinite(variances)
-    if not (values[counted] > 0).all():
+    if (values[counted] > 0).mean() < _POSITIVE:
         return added[0]
     share = _fit(values, variances, formulas, places, share=True)
     return share[0] if share[1] > added[1] + _SHARE_INSTEAD else added[0]
@@ -296,8 +298,7 @@ def _common(
     scale = robust
     usual = _start(one) * scale
     least = _LEAST * usual + 1e-300
-    variance = np.where(np.isnan(start), usual, start)
-    variance = np.maximum(variance, least)
+    variance: Array = np.maximum(np.where(np.isnan(start), usual, start), least)
     told = 0.0
     for _ in range(_VARIANCE_STEPS):
         prior = variance[kinds]
@@ -320,9 +321,13 @@ def _common(
         - (total - float(found @ pull)) / scale / 2
         - (float(log_det) + float(np.log(prior).sum())) / 2
     )
+    nothing = -freedom * np.log(max(total / max(freedom, 1.0), _LEAST_SCALE)) / 2 - freedom / 2
     there = (variance > least)[kinds]
-    error = np.asarray(np.linalg.inv(hessian)) * np.outer(there, there)
-    return found * there, error, np.asarray(variance), scale, told, float(evidence)
+    if evidence < nothing + _SHOWN:
+        there[:] = False
+        told, evidence = 0.0, float(nothing)
+    errors = np.asarray(np.linalg.inv(hessian)) * np.outer(there, there)
+    return found * there, errors, variance, scale, told, float(evidence)
 
 
 def _robust_scale(residual: Array, one: _Eliminated, freedom: float) -> float:
@@ -354,7 +359,8 @@ def _each(
     variance = np.maximum(variance, least)
     found, told = own, 0.0
     for _ in range(_PLATE_STEPS):
-        precision = 1.0 / variance[kinds]
+        prior = variance[kinds]
+        precision = 1.0 / prior
         error = np.asarray(np.linalg.inv(blocks + np.diag(precision)))
         found = _solved(one, scale, precision, error, pull, found)
         shown = 1.0 - np.einsum("pkk->k", error) / plates * precision
@@ -363,6 +369,11 @@ def _each(
         squared = sums((found**2).sum(axis=0), kinds, len(usual))
         variance = _next(squared, by_kind, variance, least)
     there = (variance > least)[kinds]
+    _, log_det = np.linalg.slogdet(error)
+    evidence = float((pull * found).sum() + log_det.sum() - plates * np.log(prior).sum()) / 2
+    if evidence < _SHOWN:
+        there[:] = False
+        told = 0.0
     return found * there, error * np.outer(there, there), variance, told
 
 
