@@ -7,7 +7,8 @@ another in the column to the left, from the row after. Rows and columns are thos
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -102,7 +103,8 @@ def find_grids(sheet: Sheet) -> tuple[list[Grid], list[str]]:
             f"{spot(sheet.source, sheet.name, row, left)}: columns 1 to {columns} with {rows} are "
             f"no whole plate (of {_sizes()} wells); {_WHOLE}"
         )
-    return [_titled(sheet, area, areas) for area in areas], problems
+    by_row = _by_row(areas)
+    return [_titled(sheet, area, by_row) for area in areas], problems
 
 
 def from_grids(
@@ -188,18 +190,24 @@ def _run(row: Sequence[Cell], start: int) -> int:
     return length
 
 
-def _titled(sheet: Sheet, area: Area, others: Sequence[Area]) -> Grid:
+def _by_row(areas: Iterable[Area]) -> dict[int, list[Area]]:
+    """Return which areas each row of a sheet crosses."""
+    found: dict[int, list[Area]] = {}
+    for area in areas:
+        for row in range(area.top, area.bottom + 1):
+            found.setdefault(row, []).append(area)
+    return found
+
+
+def _titled(sheet: Sheet, area: Area, by_row: Mapping[int, Sequence[Area]]) -> Grid:
     """Return the plate with its title: of its corner, above it, of its sheet, or of the file."""
     corner = _title(sheet.at(area.top, area.left))
     if corner:
         return Grid(sheet, area, corner)
-    for row in reversed([number for number in sheet.numbers if number < area.top]):
-        if any(
-            other.top <= row <= other.bottom
-            and other.left <= area.right
-            and area.left <= other.right
-            for other in others
-        ):
+    for at in range(bisect_left(sheet.numbers, area.top) - 1, -1, -1):
+        row = sheet.numbers[at]
+        others = by_row.get(row, ())
+        if any(other.left <= area.right and area.left <= other.right for other in others):
             break
         above = [
             (column, cell)
@@ -238,8 +246,9 @@ def _same_titles(source: str, grids: Sequence[Grid]) -> list[str]:
 def _outside(sheet: Sheet, grids: Sequence[Grid]) -> Iterator[tuple[int, int, Cell]]:
     """Yield the filled cells that belong to no plate of the sheet."""
     titles = {grid.title_at for grid in grids}
+    by_row = _by_row(grid.area for grid in grids)
     for row, column, cell in sheet.filled():
-        inside = any((row, column) in grid.area for grid in grids)
+        inside = any(area.left <= column <= area.right for area in by_row.get(row, ()))
         if not inside and (row, column) not in titles:
             yield row, column, cell
 

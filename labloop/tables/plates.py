@@ -56,7 +56,10 @@ def as_table(
     row_of = {key: row for row, key in enumerate(keys)}
     sheets = tuple(dict.fromkeys(part.sheet.name for part in parts))
     lead = [WELL, PLATE] if any(part.plate is not None for part in parts) else [WELL]
-    names = [*lead, *dict.fromkeys(part.name for part in parts)]
+    column_of: dict[str, int] = {}
+    for part in parts:
+        column_of.setdefault(part.name, len(lead) + len(column_of))
+    names = [*lead, *column_of]
     values = np.full((len(names), len(keys)), "", dtype=object)
     spots = np.full((len(keys), len(names), 3), -1, dtype=np.int64)
     values[0] = [well for _, well in keys]
@@ -64,7 +67,7 @@ def as_table(
         values[1] = [plate for plate, _ in keys]
     problems = []
     for part in parts:
-        column, at = names.index(part.name), sheets.index(part.sheet.name)
+        column, at = column_of[part.name], sheets.index(part.sheet.name)
         for well, value, place in zip(part.wells, part.values, part.places, strict=True):
             row = row_of[part.plate or "", well]
             if spots[row, column, 0] >= 0:
@@ -93,7 +96,7 @@ def as_table(
         style=style,
         is_plate=True,
         unused=tuple(unused),
-        origin=Origin(sheets, spots, _parts(names, parts)),
+        origin=Origin(sheets, spots, (*[""] * len(lead), *_regions(parts).values())),
     )
 
 
@@ -101,9 +104,9 @@ def _of_plate(part: Part) -> str:
     return "" if part.plate is None else f" of plate {part.plate}"
 
 
-def _parts(names: Sequence[str], parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return where each column was read from; empty for well and plate."""
-    found = dict.fromkeys(names, "")
+def _regions(parts: Sequence[Part]) -> dict[str, str]:
+    """Return where each name's values stand, or begin where they stand in several places."""
+    found: dict[str, str] = {}
     for part in parts:
-        found[part.name] = found[part.name] or part.region
-    return tuple(found.values())
+        found.setdefault(part.name, part.region)
+    return found

@@ -19,10 +19,11 @@ from labloop.tables.cells import Area, Cell, Sheet, parse_area
 from labloop.tables.numbers import quoted
 from labloop.tables.table import letters, reject
 
+_MAX_SHEETS: Final = 100
 _MAX_ROWS: Final = 1_048_576
 _MAX_CELLS: Final = 20_000_000
 
-_MERGED: Final = re.compile(rb"<(?:[A-Za-z0-9]+:)?mergeCell\s[^>]*?ref=\"([A-Za-z0-9:]+)\"")
+_MERGED: Final = re.compile(rb"<(?:[A-Za-z0-9]+:)?mergeCell\s[^>]*?ref=[\"']([A-Za-z0-9:]+)[\"']")
 
 T = TypeVar("T")
 
@@ -46,9 +47,14 @@ class Book:
 
         Raises RejectedError if there is none.
         """
+        sheets = self.book.worksheets
+        if len(sheets) > _MAX_SHEETS:
+            reject(
+                self.source, [f"{self.source}: it has {len(sheets)} sheets; name one with --sheet"]
+            )
         found = [
             each.title
-            for each in self.book.worksheets
+            for each in sheets
             if each.sheet_state == "visible" and _guarded(self.source, partial(_has_content, each))
         ]
         if not found:

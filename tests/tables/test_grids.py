@@ -366,3 +366,22 @@ def test_near_plates_give_a_table_or_a_rejection(rows, separator):
         assert len(table) > 0
         if table.is_plate:
             assert len({table.cell(row, 1) for row in range(len(table))}) == len(table)
+
+
+def test_many_plates_take_no_longer_each_and_many_sheets_are_refused():
+    names = [f"read {number}" for number in range(300)]
+    table = read(as_csv([row for name in names for row in [*grid(24, corner=name), []]]))
+    assert table.names == ("well", *names)
+    book = openpyxl.Workbook()
+    for _ in range(100):
+        book.create_sheet()
+    buffer = io.BytesIO()
+    book.save(buffer)
+    assert rejected(buffer.getvalue()) == ("reader.xlsx: it has 101 sheets; name one with --sheet",)
+
+
+def test_a_sheet_called_plate_is_no_key():
+    table = read(as_book(plate=grid(24, value=lambda _: 0.5)), plate="3")
+    assert table.names == ("well", "plate", "plate")
+    assert [column[0] for column in table.columns] == ["A1", "3", 0.5]
+    assert table.column(2) == 'reader.xlsx, sheet "plate", cells A1:G5 ("plate")'
