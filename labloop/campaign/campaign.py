@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labloop.campaign.checking import Checked
+    from labloop.campaign.chronicle import Soundness
     from labloop.campaign.comparing import Replayed
     from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recording import Recorded
@@ -403,6 +404,35 @@ class Campaign:
 
         return check(self.definition, self.space)
 
+    def check_database(self) -> Soundness:
+        """Look for faults of campaign.db: of the file, its references and its chain of events."""
+        from labloop.campaign.chronicle import check_database
+
+        return check_database(self.store)
+
+    def log(self) -> pd.DataFrame:
+        """Return what happened, oldest first, after verifying the log's chain of hashes.
+
+        Frame by `event` (from 1): `at` (UTC), `who`, `action`, `words` (what was done), `detail`
+        (a dict) and `hash`.
+
+        Raises:
+            RefusedError: The log was altered.
+        """
+        import pandas as pd
+
+        from labloop.campaign.chronicle import in_words, read_chronicle
+
+        chronicle = read_chronicle(self.store)
+        if chronicle.faults:
+            raise RefusedError(f"{chronicle.sentence} Put a backup in the place of campaign.db.")
+        frame = pd.DataFrame(
+            [event._asdict() | {"words": in_words(event)} for event in chronicle.events]
+        )
+        frame["at"] = pd.to_datetime(frame["at"], format="ISO8601", utc=True)
+        index = frame.pop("sequence").rename("event")
+        return frame.set_index(index)[["at", "who", "action", "words", "detail", "hash"]]
+
     def best(self, top: int = 10) -> pd.DataFrame:
         """Return the best measured formulas, best first.
 
@@ -475,13 +505,19 @@ class Campaign:
             seeds, jobs, cluster, progress,
         )  # fmt: skip
 
-    def backup(self, target: str | Path) -> None:
+    def backup(self, target: str | Path, *, dry_run: bool = False) -> None:
         """Copy the database whole to a new file, while others may read and write.
 
+        With `dry_run` only see whether the file could be written. In the place of a lost or
+        damaged campaign.db the copy goes on from where it was made.
+
         Raises:
-            RefusedError: The file exists, or cannot be written.
+            RefusedError: The file exists or cannot be written, or the copy is not sound.
         """
-        store.backup(self.store, target)
+        if dry_run:
+            store.refuse_target(self.store, target)
+        else:
+            store.backup(self.store, target)
 
     # -- details -----------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from labloop.cli.keeping import backup
+from labloop.cli.keeping import backup, log, replay
 from labloop.cli.learning import predict, pretrain, simulate
 from labloop.cli.looking import best, report, status
 from labloop.cli.results import history, record
@@ -54,6 +54,6 @@ def main() -> None:
 
 for _command in (
     demo, init, check, history, pretrain, propose, export, record, abandon, status, best, predict,
-    report, simulate, backup,
+    report, simulate, replay, log, backup,
 ):  # fmt: skip
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -42,17 +43,25 @@ def init(campaign: str, like: str) -> None:
 @click.command()
 @campaign_argument
 @json_option
-def check(campaign: str, as_json: bool) -> None:
-    """Check the definition, the robot's reach and what the deck needs."""
+@click.pass_context
+def check(ctx: click.Context, campaign: str, as_json: bool) -> None:
+    """Check the definition, the robot's reach, what the deck needs, and the database."""
     from labloop.campaign.checked_text import as_values, prose, tables
 
     with open_campaign(campaign) as opened:
+        database = opened.check_database()
+        if database.faults:
+            say(f"labloop: {database.sentence}")
         checked = opened.check()
     if as_json:
-        show_json(as_values(checked))
-        return
-    for number, table in enumerate(tables(checked)):
-        if number:
-            click.echo()
-        show_frame(table)
-    say(f"\n{prose(checked)}")
+        found = {"sound": not database.faults} | asdict(database)
+        show_json(as_values(checked) | {"database": found})
+    else:
+        for number, table in enumerate(tables(checked)):
+            if number:
+                click.echo()
+            show_frame(table)
+        say(f"\n{prose(checked)}")
+        if not database.faults:
+            say(database.sentence)
+    ctx.exit(1 if database.faults else 0)

@@ -19,6 +19,7 @@ from labloop.store.database import (
     check_store,
     create_store,
     open_store,
+    refuse_target,
 )
 from labloop.store.definitions import (
     definition_text,
@@ -121,6 +122,7 @@ __all__ = [
     "read_responses",
     "read_round",
     "read_rounds",
+    "refuse_target",
     "round_measurements",
     "use_definition",
     "verify_events",

@@ -183,14 +183,38 @@ def open_store(path: str | Path, *, timeout: float = 30.0) -> Store:
 def backup(store: Store, target: str | Path) -> None:
     """Write a whole copy of the database to a new file, while others may read and write.
 
-    Raises RefusedError where the file exists already or cannot be written.
+    Raises RefusedError where the file exists already or cannot be written, and where the copy is
+    not sound.
     """
     target = Path(target)
-    _refuse_existing(target)
+    refuse_target(store, target)
     with _beside(target) as temporary:
         with _sentences(target), Store(target, _connect(temporary, 0.0)) as copy:
             store.connection.backup(copy.connection)
+            faults = [text for (text,) in copy.rows("PRAGMA integrity_check") if text != "ok"]
+        if faults:
+            raise RefusedError(
+                f'the copy would have the faults of "{store.path}" ({faults[0]}), so it was not '
+                f"kept; put an earlier backup in its place"
+            )
         _publish(temporary, target)
+
+
+def refuse_target(store: Store, target: str | Path) -> None:
+    """Raise RefusedError where no backup can be written: a file or folder, or no folder for it."""
+    target = Path(target)
+    if target.is_dir():
+        raise RefusedError(
+            f'"{target}" is a folder; give the name of a file, such as "{target / "backup.db"}"'
+        )
+    _refuse_existing(target)
+    if not target.parent.is_dir():
+        raise RefusedError(f'there is no folder "{target.parent}"; make it, or give another one')
+    if not os.access(target.parent, os.W_OK):
+        raise RefusedError(f'"{target.parent}" does not allow writing; give another folder')
+    beside = [store.path.name + ending for ending in ("-journal", "-wal", "-shm")]
+    if target.name in beside and target.parent.resolve() == store.path.parent.resolve():
+        raise RefusedError(f'"{target}" is a name that SQLite keeps for itself; give another one')
 
 
 def check_store(store: Store) -> list[str]:
