@@ -6,6 +6,7 @@ named. Nothing is guessed and nothing is dropped without being said.
 """
 
 from labloop.tables.history import HistoryRows, read_history
+from labloop.tables.mapped import read_mapped
 from labloop.tables.numbers import Readings
 from labloop.tables.reading import Table, read_table
 from labloop.tables.results import MeasuredRows, read_results
@@ -16,6 +17,7 @@ __all__ = [
     "Readings",
     "Table",
     "read_history",
+    "read_mapped",
     "read_results",
     "read_table",
 ]

@@ -40,10 +40,10 @@ class HistoryRows:
     `plates` and `wells` (A1) say where each row was measured; empty where the file does not say,
     as a whole or with "" in a row. Without a column of plates the wells are those of plate "1".
 
-    Rows that a map tells of (`maps.read_mapped`) may be of wells that hold nothing: `formulas` has
-    the formula's name, or "" for such a blank, whose concentrations are NaN. `blanks` names these
-    wells, `unmapped` the formulas that the map does not have, `absent` what the map has and the
-    readings have not.
+    Rows that a map tells of (`mapped.read_mapped`) may be blanks, of wells that hold no formula or
+    one that the map does not have: their concentrations are NaN. `blanks` names these wells,
+    `unmapped` the formulas that the map does not have, `absent` what the map has and the readings
+    have not.
     """
 
     concentrations: npt.NDArray[np.float64]
@@ -57,14 +57,13 @@ class HistoryRows:
     read_as: tuple[str, ...] = ()
     plates: tuple[str, ...] = ()
     wells: tuple[str, ...] = ()
-    formulas: tuple[str, ...] = ()
     blanks: tuple[str, ...] = ()
     unmapped: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
 
     @property
     def is_blank(self) -> npt.NDArray[np.bool_]:
-        """(rows,) whether a row is of a well that holds no formula."""
+        """(rows,) whether a row is of a well that holds no formula, or an unknown one."""
         return np.asarray(np.isnan(self.concentrations).any(axis=1))
 
 

@@ -28,7 +28,7 @@ class MeasuredRows:
     `concentrations` (rows × components, campaign's units; choices by position) has, and `plates`
     and `wells` as `HistoryRows` has them. `readings` is rows × responses; `present[k]` says whether
     the file has response k. `absent` lists the wells with a formula, or the formulas, that the file
-    says nothing of; `blanks` the wells without formula that a reader measured, whose `formulas` are "";
+    says nothing of; `blanks` the wells without formula that a reader measured, whose formula is "";
     `ignored` the columns not used; `filled` the components taken at their fixed value; `read_as`
     what an alias told or whose unit was converted.
     """

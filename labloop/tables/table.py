@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -109,6 +109,16 @@ class Table:
             letter = letters(self.positions[column])
             return f"{self.title}, column {letter} ({quoted(self.names[column])})"
         return f"{self.title}, column {quoted(self.names[column])}"
+
+    def take(self, kept: npt.NDArray[np.int64]) -> Table:
+        """Return the table with only these of its rows, by their number in it."""
+        origin = self.origin
+        return replace(
+            self,
+            columns=tuple(column[kept] for column in self.columns),
+            rows=self.rows[kept],
+            origin=None if origin is None else replace(origin, spots=origin.spots[kept]),
+        )
 
     @property
     def title(self) -> str:
