@@ -8,6 +8,7 @@ and into each other through the molar mass. Percent means weight in volume: 1 % 
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 from labloop.errors import LabloopError, did_you_mean
@@ -50,8 +51,17 @@ _SPELLINGS: Final = {
     "mg/ml": "g/L",
     "ug/mL": "mg/L",
     "ug/ml": "mg/L",
+    "ug/uL": "g/L",
+    "ug/ul": "g/L",
+    "ng/uL": "mg/L",
+    "ng/ul": "mg/L",
+    "% w/v": "%",
+    "% (w/v)": "%",
+    "w/v %": "%",
     "x": "X",
 }
+# g L-1, g·L⁻¹, mmol l^-1
+_PER_LITRE: Final = re.compile(r"(\S+?)[ ·⋅*]*([lL])\s*(?:\^?[-−]1|⁻¹)")
 
 # The micro sign and the Greek letter look the same; instruments and spreadsheets write either.
 _MICRO: Final = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
@@ -59,7 +69,12 @@ _MICRO: Final = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
 
 def is_unit(text: str) -> bool:
     """Return whether `text` spells a unit of concentration."""
-    return text.strip().translate(_MICRO) in _SPELLINGS
+    return _plain(text) in _SPELLINGS
+
+
+def _plain(unit: str) -> str:
+    """Return a unit with the letter u for micro and a stroke for per litre."""
+    return _PER_LITRE.sub(r"\1/\2", unit.strip().translate(_MICRO))
 
 
 def canonical(unit: str) -> str:
@@ -67,7 +82,7 @@ def canonical(unit: str) -> str:
 
     Raises UnitError when the unit is unknown.
     """
-    spelled = unit.strip().translate(_MICRO)
+    spelled = _plain(unit)
     if spelled not in _SPELLINGS:
         hint = did_you_mean(spelled, UNITS)
         raise UnitError(f'unknown unit "{unit}"{hint or ";"} units are {", ".join(UNITS)}')

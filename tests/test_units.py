@@ -34,6 +34,12 @@ def test_every_unit_is_its_own_canonical_spelling(unit):
         ("mg/mL", "g/L"),
         ("x", "X"),
         ("U/ml", "U/mL"),
+        ("ng/µL", "mg/L"),
+        ("µg/µl", "g/L"),
+        ("g L-1", "g/L"),
+        ("mmol·L⁻¹", "mM"),
+        ("µg l^-1", "ug/L"),
+        ("% (w/v)", "%"),
     ],
 )
 def test_other_spellings_of_the_same_unit(written, unit):

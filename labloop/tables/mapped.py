@@ -119,7 +119,7 @@ def _keys(
 ) -> tuple[list[Place], tuple[str, ...]]:
     """Return where each reading stands in the map, and its plate; rejects plates left open."""
     if mapped.key == "formula":
-        return [("", name) for name in names], places.plates
+        return _keys_by_formula(table, match, places.plates, names, mapped), places.plates
     theirs = list(dict.fromkeys(plate for plate, _ in mapped.row_of))
     ours = list(dict.fromkeys(places.plates))
     if "plate" in mapped.match.keys:
@@ -140,6 +140,25 @@ def _keys(
             ]
         )
     return [(theirs[0], well) for well in places.wells], places.plates
+
+
+def _keys_by_formula(
+    table: Table, match: ColumnMatch, plates: Sequence[str], names: Sequence[str], mapped: Map
+) -> list[Place]:
+    """Return the formulas' places in the map; rejects what is one thing here and another there."""
+    if not mapped.by_plate:
+        return [("", name) for name in names]
+    keys = list(zip(plates, names, strict=True))
+    problems = [
+        f"{table.cell(row, match.keys['formula'])}: the map {mapped.table.title} does not have "
+        f"{quoted(name)} on plate {quoted(plate)}, and it is not the same on its other plates; add "
+        "its row to the map"
+        for row, (plate, name) in enumerate(keys)
+        if (plate, name) not in mapped.row_of and name in mapped.varying
+    ]
+    if problems:
+        table.reject(problems)
+    return [key if key in mapped.row_of else ("", key[1]) for key in keys]
 
 
 def _refuse_unplaced(
@@ -202,15 +221,16 @@ def _name_blanks(
 
 def _absent(mapped: Map, keys: set[Place]) -> tuple[str, ...]:
     """Name what the map has and the readings have not; a plate of which they have none as such."""
-    absent = [place for place in mapped.row_of if place not in keys]
-    if mapped.key == "formula":
-        return tuple(name for _, name in absent)
-    plates = list(dict.fromkeys(plate for plate, _ in mapped.row_of))
+    places = [(p, name) for p, name in mapped.row_of if p or not mapped.by_plate]
+    by_plate: dict[str, list[Place]] = {plate: [] for plate, _ in places}
+    for place in places:
+        if place not in keys:
+            by_plate[place[0]].append(place)
     there = {plate for plate, _ in keys}
     names: list[str] = []
-    for plate in plates:
-        wells = [place for place in absent if place[0] == plate]
-        names += (
-            name_places(wells, several=len(plates) > 1) if plate in there else [f"plate {plate}"]
-        )
+    for plate, missing in by_plate.items():
+        if plate not in there and len(by_plate) > 1:
+            names.append(f"plate {plate}")
+        else:
+            names += name_places(missing, several=mapped.key == "well" and len(by_plate) > 1)
     return tuple(names)

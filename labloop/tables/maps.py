@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = Literal["well", "formula"]
 Place: TypeAlias = tuple[str, str]
-"""(plate, well), or ("", formula)."""
+"""(plate, well), or (plate, formula) with "" for a formula that is the same on every plate."""
+
+_PLATES_DIFFER: Final = '; where plates differ, both files need a column "plate"'
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,19 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """A map as read: `row_of` has the rows of `concentrations` by their place."""
+    """A map as read: `row_of` has the rows of `concentrations` by their place.
+
+    `by_plate` says whether the plate matters; `varying` are formulas that differ between plates.
+    """
 
     table: Table
     match: ColumnMatch
     key: Key
     concentrations: npt.NDArray[np.float64]
     filled: tuple[str, ...]
+    by_plate: bool
     row_of: dict[Place, int]
+    varying: frozenset[str]
 
 
 def read_map(
@@ -88,8 +95,12 @@ def read_map(
     problems += more
     if problems:
         contents.reject(problems)
-    row_of = _rows_by_place(full, match, key, concentrations, components)
-    return Map(full, match, key, concentrations, filled, row_of)
+    by_plate = "plate" in match.keys and (key == "well" or "plate" in of_readings.keys)
+    row_of, more = _rows_by_place(full, match, key, by_plate, concentrations, components)
+    if more:
+        contents.reject(more)
+    varying = _of_every_plate(row_of, concentrations) if key == "formula" and by_plate else set()
+    return Map(full, match, key, concentrations, filled, by_plate, row_of, frozenset(varying))
 
 
 def _key(table: Table, of_readings: ColumnMatch, contents: Table, match: ColumnMatch) -> Key:
@@ -118,12 +129,14 @@ def _rows_by_place(
     contents: Table,
     match: ColumnMatch,
     key: Key,
+    by_plate: bool,
     concentrations: npt.NDArray[np.float64],
     components: Sequence[Component],
-) -> dict[Place, int]:
-    """Return the first row of each place; rejects wells that are none, and rows that disagree."""
+) -> tuple[dict[Place, int], list[str]]:
+    """Return the first row of each place, and problems: wells that are none, rows that disagree."""
     column = match.keys[key]
-    plates = contents.columns[match.keys["plate"]] if "plate" in match.keys else None
+    plates = [label(cell) for cell in contents.columns[match.keys["plate"]]] if by_plate else None
+    without = ONLY_PLATE if key == "well" else ""
     row_of: dict[Place, int] = {}
     problems = []
     for row, cell in enumerate(contents.columns[column]):
@@ -137,17 +150,32 @@ def _rows_by_place(
                 f"{where}: {quoted(written)} is no well; wells are written as A1 or A01"
             )
         else:
-            plate = "" if key == "formula" else ONLY_PLATE if plates is None else label(plates[row])
-            first = row_of.setdefault((plate, name), row)
-            differing = np.flatnonzero(
-                ~np.isclose(concentrations[row], concentrations[first], rtol=1e-9, atol=0.0)
-            )
-            if len(differing):
-                other = components[int(differing[0])].name
+            first = row_of.setdefault((without if plates is None else plates[row], name), row)
+            at = _differing(concentrations, row, first)
+            if at is not None:
+                remedy = "" if key == "well" or by_plate else _PLATES_DIFFER
                 problems.append(
                     f"{where}: {key} {name} is already in {contents.short_row(first)} with another "
-                    f"concentration of {other}; keep one of the two"
+                    f"concentration of {components[at].name}; keep one of the two{remedy}"
                 )
-    if problems:
-        contents.reject(problems)
-    return row_of
+    return row_of, problems
+
+
+def _differing(concentrations: npt.NDArray[np.float64], row: int, other: int) -> int | None:
+    """Return the first component in which two rows differ, None where they agree."""
+    near = np.isclose(concentrations[row], concentrations[other], rtol=1e-9, atol=0.0)
+    return None if near.all() else int(np.argmin(near))
+
+
+def _of_every_plate(row_of: dict[Place, int], concentrations: npt.NDArray[np.float64]) -> set[str]:
+    """Add formulas that are the same on every plate, and return those that are not."""
+    rows: dict[str, list[int]] = {}
+    for (_, name), row in row_of.items():
+        rows.setdefault(name, []).append(row)
+    varying = set()
+    for name, [first, *others] in rows.items():
+        if any(_differing(concentrations, row, first) is not None for row in others):
+            varying.add(name)
+        else:
+            row_of["", name] = first
+    return varying
