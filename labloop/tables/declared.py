@@ -143,7 +143,7 @@ def _of_block(
             sha256=digest,
             sheet=sheet.name,
             style=asked.style,
-            is_plate="well" in map(str.casefold, header),
+            is_plate=True,
             unused=(*outside([(sheet, area)], asked.instrument), *others),
         )
     )

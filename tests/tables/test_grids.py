@@ -124,6 +124,32 @@ def test_cells_of_a_csv_file_are_named_by_row_and_column():
     assert table.column(1) == 'reader.csv, rows 3 to 11, columns 1 to 13 ("x")'
 
 
+def test_a_text_export_with_labels_beside_the_plate():
+    """As Gen5 writes it: tabs, lines of the protocol above, the read's name behind each row."""
+    rows = [
+        [*row, "abs600:600" if at else ""] for at, row in enumerate(grid(value=lambda _: "0.5"))
+    ]
+    protocol = [["Software Version", "3.12.08"], [], ["Plate Number", "Plate 1"], [], ["Results"]]
+    table = read(as_csv(protocol + rows, "\t"), "export.txt")
+    assert table.names == ("well", "Results")
+    assert set(table.columns[1]) == {"0.5"}
+    assert table.unused == ("12 cells outside the grids",)
+
+
+def test_a_workbook_with_lines_of_the_reader_around_each_plate():
+    """As i-control writes it: what was set, when and how warm, a corner that says nothing."""
+    above = [["Label: OD600"], [], ["Start Time:", "", "22.11.2024"], ["", "Temperature: 29 °C"]]
+    below = [[], ["End Time:", "", "22.11.2024"]]
+    one = above + grid(corner="<>", value=lambda _: 0.5) + below
+    other = [["Label: GFP"], *above[1:], *grid(corner="<>", value=lambda _: "OVER"), *below]
+    table = read(as_book(Sheet2=[["Application: Tecan i-control"], [], *one, [], *other]))
+    assert table.names == ("well", "Label: OD600", "Label: GFP")
+    readings, problems = parse_readings(table.columns[2], table.style)
+    assert problems == {}
+    assert set(readings.statuses) == {"above_range"}
+    assert table.unused == ('sheet "Sheet2": 11 cells outside the grids',)
+
+
 def test_several_plates_on_several_sheets():
     content = as_book(
         Abs=[["600"], *grid(value=lambda _: 1.0), [], ["340"], *grid(value=lambda _: 2.0)],

@@ -292,11 +292,16 @@ def test_a_table_with_two_header_rows():
     assert len(table) == 1
 
 
-def test_a_table_of_formulas_is_no_plate():
+def test_a_table_of_formulas():
     content = as_csv([["notes"], ["glucose", "OD"], ["1", "2"]])
     table = read(content, TABLE | {"cells": "A2:B3"})
     assert table.names == ("glucose", "OD")
-    assert not table.is_plate
+    assert table.cell(0, 1) == 'reader.csv, row 3, column "OD"'
+    table = read(content, TABLE | {"cells": "A2", "plate": "2"})
+    assert table.names == ("glucose", "OD", "plate")
+    assert rejected(content, TABLE | {"cells": "A2", "plate": "2"}, plate="1") == (
+        'reader.csv: instrument "biotek" says which plate each block is of; leave out --plate',
+    )
 
 
 def test_a_table_beside_other_blocks_is_joined_by_well():
