@@ -46,8 +46,12 @@ from labloop.store.measurements import (
     add_measurements,
     campaign_measurements,
     file_by_hash,
+    file_measurements,
     history_measurements,
+    measurements_without_well,
+    read_files,
     round_measurements,
+    superseded,
 )
 from labloop.store.models import Model, add_model, latest_model, model_by_id
 from labloop.store.rounds import (
@@ -101,6 +105,7 @@ __all__ = [
     "create_store",
     "definition_text",
     "file_by_hash",
+    "file_measurements",
     "history_formulas",
     "history_measurements",
     "last_event",
@@ -108,6 +113,7 @@ __all__ = [
     "latest_model",
     "mark_exported",
     "mark_recorded",
+    "measurements_without_well",
     "model_by_id",
     "named_formulas",
     "open_store",
@@ -116,6 +122,7 @@ __all__ = [
     "read_counts",
     "read_dispenses",
     "read_events",
+    "read_files",
     "read_layout",
     "read_predictions",
     "read_proposals",
@@ -124,6 +131,7 @@ __all__ = [
     "read_rounds",
     "refuse_target",
     "round_measurements",
+    "superseded",
     "use_definition",
     "verify_events",
 ]

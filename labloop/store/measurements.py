@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
@@ -245,10 +246,55 @@ def round_measurements(store: Store, round_number: int, *, up_to: int = NOW) -> 
     return _read(store, "w.round = :round", {"up_to": up_to, "round": round_number})
 
 
+def measurements_without_well(store: Store, round_number: int) -> list[Measurement]:
+    """Return what was recorded of a round's formulas for the round, but not for a well of it.
+
+    A control is on every plate: that a result is of this round, its event tells.
+    """
+    return _read(
+        store,
+        "m.well IS NULL AND m.formula IN (SELECT formula FROM well WHERE round = :round) AND "
+        "(SELECT json_extract(detail, '$.round') FROM event WHERE sequence = m.event) = :round",
+        {"up_to": NOW, "round": round_number},
+    )
+
+
+def file_measurements(store: Store, file: int) -> list[Measurement]:
+    """Return what is known of the measurements that came from a file, corrected ones too."""
+    return _read(
+        store,
+        "m.id IN (WITH RECURSIVE line (id) AS (SELECT id FROM measurement WHERE file = :file "
+        "UNION SELECT n.id FROM line JOIN measurement AS n ON n.supersedes = line.id) "
+        "SELECT id FROM line)",
+        {"up_to": NOW, "file": file},
+    )
+
+
+def superseded(store: Store, ids: Sequence[int]) -> dict[int, Result]:
+    """Return what each of these corrections superseded: its value, status and reason."""
+    rows = store.rows(
+        "SELECT m.id, r.name, p.value, p.status, p.reason FROM measurement AS m "
+        "JOIN measurement AS p ON p.id = m.supersedes JOIN response AS r ON r.id = p.response "
+        "WHERE m.id IN (SELECT value FROM json_each(?))",
+        (json.dumps([plain(each) for each in ids]),),
+    )
+    return {correction: Result(*rest) for correction, *rest in rows}
+
+
+def read_files(store: Store) -> list[File]:
+    """Return every file that was read, oldest first."""
+    rows = store.rows(
+        "SELECT f.id, f.sha256, f.name, f.kind, f.event, e.at "
+        "FROM file AS f JOIN event AS e ON e.sequence = f.event ORDER BY f.id"
+    )
+    return [File(*row) for row in rows]
+
+
 def _read(store: Store, where: str, parameters: dict[str, object]) -> list[Measurement]:
     rows = store.rows(
         "SELECT m.id, m.formula, w.round, w.plate, w.well, m.well, r.name, m.value, m.status, "
-        "m.reason, m.event, m.file, m.plate_label, m.well_label FROM measurement AS m JOIN response AS r ON r.id = m.response "
+        "m.reason, m.event, m.file, m.plate_label, m.well_label "
+        "FROM measurement AS m JOIN response AS r ON r.id = m.response "
         f"LEFT JOIN well AS w ON w.id = m.well WHERE {where} AND m.event <= :up_to "
         "AND NOT EXISTS (SELECT 1 FROM measurement AS n "
         "WHERE n.supersedes = m.id AND n.event <= :up_to) ORDER BY m.id",
