@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from labloop import store
+from labloop import noise, store
+from labloop.campaign.measured import measured_wells
 from labloop.definition import Component, Definition, Response
 from labloop.errors import RefusedError, did_you_mean
-from labloop.noise import observations
+from labloop.noise import observe
 from labloop.store import NOW, Store
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.int8]
 
-_SIDES = {"ok": 0, "below_range": -1, "above_range": 1}
 _WIDEST = 20.0  # standard deviations of a logarithm beyond which nothing is told apart
 
 
@@ -35,13 +36,13 @@ class Observed:
         source: (n,) number of the source of history, or -1 for the campaign's own.
         source_names: The sources' names by number.
         concentrations: (n, components); of choices, their numbers, -1 for one unknown here.
-        means: (n, responses) natural means of the replicates, NaN where nothing was measured; the
-            mean limit of the range where all replicates were out of it.
+        means: (n, responses) natural means of the replicates, corrected for their plates and
+            places; NaN where nothing was measured; the limit of the range where all replicates were
+            out of it.
         censored: (n, responses) 0 where the mean was measured, -1 where it is only known to be
             below the value in `means`, 1 where above.
         standard_errors: (n, responses) of the means, NaN where unknown.
         wells: (n, responses) number of wells behind each mean.
-        replicate_sd: (responses,) pooled standard deviation of a single well.
     """
 
     ids: Ints
@@ -52,7 +53,6 @@ class Observed:
     censored: Signs
     standard_errors: Floats
     wells: Ints
-    replicate_sd: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -104,120 +104,75 @@ def refuse_lost_meaning(opened: Store, definition: Definition, up_to: int = NOW)
                 )
 
 
-def own(
-    opened: Store,
-    components: Sequence[Component],
-    responses: Sequence[Response],
-    up_to: int = NOW,
-) -> Observed:
+def own(opened: Store, definition: Definition, up_to: int = NOW) -> Observed:
     """Return the campaign's own measured formulas as they were known after the event `up_to`."""
-    formulas = store.campaign_formulas(opened, [c.name for c in components], up_to=up_to)
+    formulas = store.campaign_formulas(opened, definition.component_names, up_to=up_to)
     measured = store.campaign_measurements(opened, up_to=up_to)
-    return _observed(formulas, measured, components, responses)
+    seen = _observe(opened, measured, definition)
+    return _observed(formulas, [(seen, -1)], (), definition.components)
 
 
-def history(
-    opened: Store,
-    components: Sequence[Component],
-    responses: Sequence[Response],
-    up_to: int = NOW,
-) -> Observed:
-    """Return the formulas of every source of history as known after the event `up_to`."""
-    formulas = store.history_formulas(opened, [c.name for c in components], up_to=up_to)
-    measured = store.history_measurements(opened, up_to=up_to)
-    return _observed(formulas, measured, components, responses)
+def history(opened: Store, definition: Definition, up_to: int = NOW) -> Observed:
+    """Return the formulas of every source of history as known after the event `up_to`.
+
+    Each source is corrected by what its own plates have in common.
+    """
+    formulas = store.history_formulas(opened, definition.component_names, up_to=up_to)
+    names = tuple(dict.fromkeys(source for source in formulas.sources if source is not None))
+    source_of = dict(zip(formulas.ids, formulas.sources, strict=True))
+    parts: dict[str, list[store.Measurement]] = {name: [] for name in names}
+    for m in store.history_measurements(opened, up_to=up_to):
+        source = None if m.formula is None else source_of.get(m.formula)
+        if source is not None:
+            parts[source].append(m)
+    seen = [
+        (_observe(opened, parts[name], definition), number) for number, name in enumerate(names)
+    ]
+    nothing = [(_observe(opened, (), definition), -1)]
+    return _observed(formulas, seen or nothing, names, definition.components)
+
+
+def _observe(
+    opened: Store, measured: Sequence[store.Measurement], definition: Definition
+) -> noise.Observed:
+    found = measured_wells(opened, measured, definition.responses)
+    return observe(found.wells, **definition.noise.model_dump())
 
 
 def _observed(
     formulas: store.Formulas,
-    measured: Sequence[store.Measurement],
+    parts: Sequence[tuple[noise.Observed, int]],
+    source_names: tuple[str, ...],
     components: Sequence[Component],
-    responses: Sequence[Response],
 ) -> Observed:
-    names = [r.name for r in responses]
-    grouped = _replicates(measured, names)
-    values, of_row = _as_wells(grouped, len(names))
-    seen = observations(values, of_row)
-    limits = _limits(grouped)
-    ids = np.union1d(seen.formulas, [formula for formula, _ in limits]).astype(np.int64)
-    shape = (len(ids), len(names))
-    means, errors = np.full(shape, np.nan), np.full(shape, np.nan)
-    wells, censored = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int8)
-    place = np.searchsorted(ids, seen.formulas)
-    means[place], wells[place] = seen.means, seen.wells
-    for (formula, j), (limit, side, count) in limits.items():
-        k = np.searchsorted(ids, formula)
-        means[k, j], censored[k, j], wells[k, j] = limit, side, count
-    errors[place] = seen.standard_errors
-    errors = np.where(censored == 0, errors, seen.usual_errors(means, wells))
+    """Return the observations of one or several sources, by formula."""
+    seen = [part for part, _ in parts]
+    ids = np.concatenate([np.empty(0, dtype=np.int64), *(part.formulas for part in seen)])
+    source = np.repeat([number for _, number in parts], [len(part.formulas) for part in seen])
+    known = np.concatenate([np.empty(0, dtype=bool), *(_told(part) for part in seen)])
+    order = np.argsort(ids, kind="stable")
+    order = order[known[order]]
     row = {formula: k for k, formula in enumerate(formulas.ids)}
-    rows = np.array([row[int(formula)] for formula in ids], dtype=np.int64)
-    sources = list(dict.fromkeys(s for s in formulas.sources if s is not None))
-    number = {source: k for k, source in enumerate(sources)}
-    matrix = as_concentrations(formulas.rows, components)
-    source = np.array([number.get(s, -1) if s else -1 for s in formulas.sources], dtype=np.int64)
-    kept = np.flatnonzero(np.isfinite(means).any(axis=1))
+    rows = [formulas.rows[row[formula]] for formula in ids[order].tolist()]
+
+    def of(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in seen])[order]
+
     return Observed(
-        ids=ids,
-        source=source[rows],
-        source_names=tuple(sources),
-        concentrations=matrix[rows],
-        means=means,
-        censored=censored,
-        standard_errors=errors,
-        wells=wells,
-        replicate_sd=seen.replicate_sd,
-    ).take(kept)
+        ids=ids[order],
+        source=source.astype(np.int64)[order],
+        source_names=source_names,
+        concentrations=as_concentrations(rows, components),
+        means=of("means"),
+        censored=of("censored"),
+        standard_errors=of("standard_errors"),
+        wells=of("wells"),
+    )
 
 
-_Replicates = dict[tuple[int, int], list[store.Measurement]]
-
-
-def _replicates(measured: Sequence[store.Measurement], responses: Sequence[str]) -> _Replicates:
-    """Return the measurements that say something by (formula, number of the response)."""
-    column = {name: j for j, name in enumerate(responses)}
-    grouped: _Replicates = {}
-    for m in measured:
-        if m.formula is not None and m.response in column and m.status in _SIDES:
-            grouped.setdefault((m.formula, column[m.response]), []).append(m)
-    return grouped
-
-
-def _limits(grouped: _Replicates) -> dict[tuple[int, int], tuple[float, int, int]]:
-    """Return limit, side and number of wells where all of a formula's are out on one side.
-
-    Wells that are each below their limit have a mean below the mean limit. Where one limit is not
-    known, or one well is below the range and another above, nothing is known.
-    """
-    found = {}
-    for place, wells in grouped.items():
-        sides = {_SIDES[m.status] for m in wells}
-        limits = [m.value for m in wells if m.value is not None]
-        if len(sides) == 1 and sides != {0} and len(limits) == len(wells):
-            found[place] = (float(np.mean(limits)), sides.pop(), len(wells))
-    return found
-
-
-def _as_wells(grouped: _Replicates, responses: int) -> tuple[Floats, Ints]:
-    """Return (wells, responses) values and (wells,) formula ids from single measurements.
-
-    The k-th value of a formula's response joins the k-th values of its other responses. Beside
-    replicates that were measured, one below or above the range counts as its limit, lest a formula
-    look better for its failures; without a known limit the response of the formula is unknown.
-    """
-    place: dict[tuple[int, int], int] = {}
-    entries: list[tuple[int, int, float]] = []
-    for (formula, response), wells in grouped.items():
-        values = [m.value for m in wells]
-        if all(m.status != "ok" for m in wells) or None in values:
-            continue
-        for k, value in enumerate(values):
-            row = place.setdefault((formula, k), len(place))
-            entries.append((row, response, float(value or 0.0)))
-    table = np.full((len(place), responses), np.nan)
-    for row, j, value in entries:
-        table[row, j] = value
-    return table, np.array([formula for formula, _ in place], dtype=np.int64)
+def _told(seen: noise.Observed) -> npt.NDArray[np.bool_]:
+    """Return (g,) the formulas of which something is known."""
+    return np.asarray(np.isfinite(seen.means).any(axis=1))
 
 
 def as_concentrations(

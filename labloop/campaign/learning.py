@@ -123,8 +123,8 @@ def learn(
     """
     refuse_lost_meaning(opened, definition, known_event)
     components, responses = definition.components, definition.responses
-    mine = own(opened, components, responses, known_event)
-    past = history(opened, components, responses, known_event)
+    mine = own(opened, definition, known_event)
+    past = history(opened, definition, known_event)
     scale = Scale.of(responses, np.concatenate([past.means, mine.means]))
     pretrained, model = _pretrained(opened, definition, space, known_event, bool(len(past)))
     fitted = None
@@ -215,7 +215,7 @@ def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:
     from labloop.campaign.rounds import amounts_frame
 
     refuse_lost_meaning(opened, definition)
-    known = own(opened, definition.components, definition.responses)
+    known = own(opened, definition)
     merit = merits(definition, known)
     order = np.argsort(-merit, kind="stable")
     order = order[np.isfinite(merit[order])][:top]

@@ -131,7 +131,7 @@ def pretrain(
     refuse_lost_meaning(opened, definition)
     if folds == 1 or folds < 0:
         raise RefusedError(f"Cross-validation takes 2 folds or more, or 0 for none (got {folds}).")
-    known = history(opened, definition.components, definition.responses, known_event)
+    known = history(opened, definition, known_event)
     if not len(known):
         raise RefusedError(
             "There is no history to learn from; import earlier results with `labloop history`, or "

@@ -45,7 +45,7 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
     stored = store.read_round(opened, number)
     definition = definition_of(opened, stored)
     shown = read_round(opened, number)
-    known = own(opened, definition.components, definition.responses)
+    known = own(opened, definition)
     responses = _responses(definition)
     values = _values(opened, responses, _logarithmic(definition), known)
     scores = _scores(opened, stored, responses)

@@ -75,8 +75,8 @@ def parted(opened: Store, definition: Definition, source: str | None) -> tuple[P
     """
     refuse_lost_meaning(opened, definition)
     responses = wanted_responses(definition)
-    mine = own(opened, definition.components, responses)
-    past = history(opened, definition.components, responses)
+    asked = definition.model_copy(update={"responses": responses})
+    mine, past = own(opened, asked), history(opened, asked)
     scale = Scale.of(responses, np.concatenate([past.means, mine.means]))
     number = _chosen(past, mine, source)
     played = _played(mine if number == _OWN else _of(past, number), past, number, scale)

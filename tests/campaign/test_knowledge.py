@@ -16,7 +16,7 @@ PROTEIN = Component(name="protein", choices=("soy", "wheat"))
 
 
 def test_own_formulas_are_one_observation_each(recorded, lab):
-    seen = own(recorded.store, recorded.definition.components, recorded.definition.responses)
+    seen = own(recorded.store, recorded.definition)
     results = lab.results(recorded, 1)
     layout = recorded.round(1).layout.merge(results, on=["plate", "well"])
     assert len(seen) == 7
@@ -31,19 +31,19 @@ def test_own_formulas_are_one_observation_each(recorded, lab):
 
 
 @pytest.mark.parametrize(
-    ("failed", "mean"),
-    [("<1.0", 3.0), (">9.0", 7.0), ("<LOD", None)],
+    ("failed", "least", "most"),
+    [("<1.0", 0.0, 3.0), (">9.0", 7.0, 10.0), ("<LOD", None, None)],
     ids=["below", "above", "LOD"],
 )
-def test_a_formula_does_not_look_better_for_a_failed_replicate(fresh, lab, failed, mean):
+def test_a_replicate_out_of_range_counts_for_more_than_its_limit(fresh, lab, failed, least, most):
     table = lab.history(1).drop(columns=lab.responses)
     table = table.loc[[0, 0]].assign(titre=pd.Series([5.0, failed], dtype=object).to_numpy())
     fresh.record(table.reset_index(drop=True))
-    seen = own(fresh.store, fresh.definition.components, fresh.definition.responses)
-    if mean is None:
+    seen = own(fresh.store, fresh.definition)
+    if least is None:
         assert len(seen) == 0
     else:
-        assert seen.means[0, 0] == pytest.approx(mean)
+        assert least < seen.means[0, 0] < most  # 3 and 7 are the means with the limits as values
         assert seen.wells[0, 0] == 2
 
 
@@ -62,7 +62,7 @@ def test_a_formula_out_of_range_is_known_by_its_limit(fresh, lab, wells, limit, 
     rows = [0] * len(wells) + [1, 1, 2, 2]
     titre = pd.Series([*wells, 5.0, 6.0, 2.0, 3.0], dtype=object).to_numpy()
     fresh.record(table.loc[rows].assign(titre=titre).reset_index(drop=True))
-    seen = own(fresh.store, fresh.definition.components, fresh.definition.responses)
+    seen = own(fresh.store, fresh.definition)
     assert len(seen) == (3 if limit else 2)
     out = seen.censored[:, 0] != 0
     assert out.sum() == (1 if limit else 0)
@@ -79,14 +79,14 @@ def test_a_formula_out_of_range_is_known_by_its_limit(fresh, lab, wells, limit, 
 
 
 def test_history_is_known_by_its_source_and_as_of_an_event(recorded, lab):
-    parts = recorded.definition.components, recorded.definition.responses
+    definition = recorded.definition
     recorded.add_history(lab.history(5, seed=4), source="HEK")
-    seen = history(recorded.store, *parts)
+    seen = history(recorded.store, definition)
     assert np.bincount(seen.source).tolist() == [70, 5]
     assert seen.concentrations[:70] == pytest.approx(lab.history()[lab.names].to_numpy())
-    assert len(history(recorded.store, *parts, 2)) == 70
-    assert len(history(recorded.store, *parts, 1)) == 0
-    assert len(own(recorded.store, *parts, 4)) == 0
+    assert len(history(recorded.store, definition, 2)) == 70
+    assert len(history(recorded.store, definition, 1)) == 0
+    assert len(own(recorded.store, definition, 4)) == 0
 
 
 def test_choices_are_numbers_and_none_of_them_is_no_choice():

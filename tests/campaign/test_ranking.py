@@ -30,7 +30,6 @@ def observed(values, source, concentrations=None):
         censored=np.zeros((n, 1), dtype=np.int8),
         standard_errors=np.full((n, 1), np.nan),
         wells=np.ones((n, 1), dtype=np.int64),
-        replicate_sd=np.full(1, np.nan),
     )  # fmt: skip
 
 
