@@ -9,6 +9,7 @@ import numpy as np
 from labloop.noise.spread import Array, Counts
 
 _HUBER: Final = 2.0
+_MISHAP: Final = 6.0
 
 
 def sums(values: Array, group: Counts, groups: int) -> Array:
@@ -36,23 +37,35 @@ def medians(values: Array, group: Counts, groups: int) -> Array:
     return np.where(count > 0, (lower + upper) / 2, 0.0)
 
 
+def row_sums(values: Array, group: Counts, groups: int) -> Array:
+    """Return (groups, k) sums of (n, k) rows."""
+    order = np.argsort(group, kind="stable")
+    found = np.zeros((groups, values.shape[1]))
+    if len(order):
+        in_order = group[order]
+        first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
+        found[in_order[first]] = np.add.reduceat(values[order], first, axis=0)
+    return found
+
+
 def huber_weights(z: Array) -> Array:
     """Return the weights of standardised residuals that bound their pull (Huber 1964).
 
-    Residuals within two standard deviations have the weight one.
+    Residuals within two standard deviations have the weight one; those beyond six, mishaps, none.
     """
-    return np.minimum(1.0, _HUBER / np.maximum(np.abs(z), _HUBER))
+    size = np.abs(z)
+    return np.where(size > _MISHAP, 0.0, np.minimum(1.0, _HUBER / np.maximum(size, _HUBER)))
 
 
 def huber_loss(z: Array) -> Array:
-    """Return minus the logarithm of Huber's density, up to a constant."""
-    beyond = np.abs(z) > _HUBER
-    return np.where(beyond, _HUBER * np.abs(z) - _HUBER**2 / 2, z**2 / 2)
+    """Return minus the logarithm of the density that the weights are of, up to a constant."""
+    size = np.minimum(np.abs(z), _MISHAP)
+    return np.where(size > _HUBER, _HUBER * size - _HUBER**2 / 2, size**2 / 2)
 
 
 def huber_squares(z: Array) -> Array:
-    """Return squared residuals as Huber's weights count them, made to average one if normal.
+    """Return squares of residuals, at most 4, made to average one if normal.
 
-    Of a normal variate, the expectation of min(1, 2/|z|)·z² is 0.978.
+    Huber's second proposal for a scale; of a normal variate, min(z², 4) averages 0.9205.
     """
-    return huber_weights(z) * z**2 / 0.978
+    return np.asarray(np.minimum(z**2, _HUBER**2) / 0.9205)

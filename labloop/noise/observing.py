@@ -241,9 +241,8 @@ class _Response:
         usual = self._between(self.corrected(self.raw))
         variances = usual.variances(self._typical(self.corrected(self.raw)))
         added, share = np.zeros(len(level)), np.zeros(len(level))
-        # Where formulas differ from plate to plate for other reasons, only plates tell of places.
-        within = self.effects.interaction > 0 or not self.plates
-        group = layout.cell if within else layout.subject
+        # Where plates are left as they are, only differences within them tell of places.
+        group = layout.subject if self.plates else layout.cell
         for number, (at, places) in enumerate(layout.places):
             counted = used[at]
             differences = int(counted.sum()) - len(np.unique(group[at][counted]))
@@ -254,6 +253,8 @@ class _Response:
                 np.where(counted, level[at], 0.0),
                 np.where(counted, np.maximum(variances[at], 1e-10), np.inf),
                 np.maximum(group[at], 0),
+                layout.cell[at],
+                self.effects.interaction,
                 places,
             )
             self.placed[number] = found

@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from labloop.noise.groups import huber_squares, huber_weights, sums
+from labloop.noise.elimination import Eliminated
+from labloop.noise.groups import huber_squares, huber_weights, row_sums, sums
 from labloop.noise.spread import Array, Counts
 
 _RINGS: Final = 3
@@ -120,35 +121,48 @@ class PositionEffects:
         formula. Where effects are shares of the value, so is this, squared.
         """
         weighted = places.features * weights[:, None]
-        by_formula = _row_sums(weighted, formulas, n_formulas)
+        by_formula = row_sums(weighted, formulas, n_formulas)
         found: Array = np.einsum("ij,ij->i", by_formula @ self.common, by_formula)
         for number, wells in enumerate(places.by_plate()):
             if number < len(self.own):
                 names, place = np.unique(formulas[wells], return_inverse=True)
-                inside = _row_sums(weighted[wells], place, len(names))
+                inside = row_sums(weighted[wells], place, len(names))
                 found[names] += np.einsum("ij,ij->i", inside @ self.own[number], inside)
         return np.asarray(np.maximum(found, 0.0))
 
 
 def fit_positions(
-    values: Array, variances: Array, formulas: Counts, places: Places
+    values: Array,
+    variances: Array,
+    formulas: Counts,
+    cells: Counts,
+    interaction: float,
+    places: Places,
 ) -> PositionEffects:
     """Return the effects of the places of n wells on one response.
 
     `values` (n) are corrected for their plates, `variances` (n) those of single wells as far as
     they are known (their level is found anew), infinite for a well that must not count, `formulas`
-    (n) numbers from zero.
+    (n) and `cells` (n; of one formula on one plate) numbers from zero. `interaction` is the
+    variance of a formula made anew on another plate, as a share of a well's.
     """
-    added = _fit(values, variances, formulas, places, share=False)
+    added = _fit(values, variances, formulas, cells, interaction, places, share=False)
     counted = np.isfinite(variances)
     if (values[counted] > 0).mean() < _POSITIVE:
         return added[0]
-    share = _fit(values, variances, formulas, places, share=True)
+    share = _fit(values, variances, formulas, cells, interaction, places, share=True)
     return share[0] if share[1] > added[1] + _SHARE_INSTEAD else added[0]
 
 
 def _fit(
-    values: Array, variances: Array, formulas: Counts, places: Places, *, share: bool
+    values: Array,
+    variances: Array,
+    formulas: Counts,
+    cells: Counts,
+    interaction: float,
+    places: Places,
+    *,
+    share: bool,
 ) -> tuple[PositionEffects, float]:
     """Return effects and evidence of one form."""
     groups = int(formulas.max(initial=-1)) + 1
@@ -163,25 +177,27 @@ def _fit(
     common_error = np.zeros((len(places.kinds),) * 2)
     own_error = np.zeros((0, len(places.kinds), len(places.kinds)))
     told = evidence = 0.0
+    allowed: Array | None = None
     for _ in range(_ROBUST_STEPS if freedom >= 1 else 0):
         level = _levels(values - effect, weights, formulas, groups) if share else None
-        one = _Eliminated(places, weights, formulas, groups, level)
+        one = Eliminated(places, weights, formulas, cells, interaction, level)
         left = values - own_effects(places, own, level)
+        allowed = one.told_kinds(one.squares()) if allowed is None else allowed
         common, common_error, common_variance, scale, told, evidence = _common(
-            one, left, freedom, common_variance
+            one, left, freedom, common_variance, allowed
         )
         here = places.features @ common * (1.0 if level is None else level)
         effect = here
         if plates > 1:
             own, own_error, own_variance, own_told = _each(
-                one, values - here, scale, own, own_variance
+                one, values - here, scale, own, own_variance, allowed
             )
             effect = here + own_effects(places, own, level)
             told += own_told
         residual = one.centred(values - effect)
         count = sums(counted.astype(np.float64), formulas, groups)[formulas]
         lost = np.sqrt(np.maximum(1.0 - 1.0 / np.maximum(count, 1), 0.25))
-        z = residual * np.sqrt(base / scale) / lost
+        z = residual * np.sqrt(base / _robust_scale(residual, one, freedom - told)) / lost
         weights = base * huber_weights(z)
     effect = places.features @ common + own_effects(places, own, None)
     return PositionEffects(share, effect, common_error, own_error, told), evidence
@@ -202,74 +218,7 @@ def own_effects(places: Places, own: Array, level: Array | None) -> Array:
     return effect if level is None else effect * level
 
 
-class _Eliminated:
-    """Weighted sums over wells after what is constant within a formula is taken out."""
-
-    def __init__(
-        self,
-        places: Places,
-        weights: Array,
-        formulas: Counts,
-        groups: int,
-        level: Array | None,
-    ) -> None:
-        self.places, self.weights, self.formulas, self.groups = places, weights, formulas, groups
-        self.features = places.features if level is None else places.features * level[:, None]
-        weight = sums(weights, formulas, groups)
-        self.inverse = np.divide(1.0, weight, out=np.zeros(groups), where=weight > 0)
-
-    def centred(self, values: Array) -> Array:
-        """Return (n,) values less their formula's weighted mean."""
-        mean = sums(values * self.weights, self.formulas, self.groups) * self.inverse
-        return np.asarray(values - mean[self.formulas])
-
-    def squares(self) -> Array:
-        """Return (k, k) the matrix of the normal equations of effects common to all plates."""
-        weighted = self.features * self.weights[:, None]
-        by_formula = _row_sums(weighted, self.formulas, self.groups)
-        by_formula *= np.sqrt(self.inverse)[:, None]
-        return np.asarray(self.features.T @ weighted - by_formula.T @ by_formula)
-
-    def plate_squares(self) -> Array:
-        """Return (plates, k, k) the blocks of the normal equations of each plate's effects."""
-        k = self.features.shape[1]
-        found = np.zeros((len(self.places.bounds) - 1, k, k))
-        for number, wells in enumerate(self.places.by_plate()):
-            weighted = self.features[wells] * self.weights[wells, None]
-            names, place = np.unique(self.formulas[wells], return_inverse=True)
-            inside = _row_sums(weighted, place, len(names))
-            inside *= np.sqrt(self.inverse[names])[:, None]
-            found[number] = self.features[wells].T @ weighted - inside.T @ inside
-        return found
-
-    def apply(self, own: Array) -> Array:
-        """Return (plates, k) the normal equations of each plate's effects times these effects."""
-        found = np.zeros(len(self.features))
-        for number, wells in enumerate(self.places.by_plate()):
-            found[wells] = self.features[wells] @ own[number]
-        return self.project(found)
-
-    def project(self, values: Array) -> Array:
-        """Return (plates, k) sums of features times values with formulas taken out."""
-        pulled = self.weights * self.centred(values)
-        found = np.zeros((len(self.places.bounds) - 1, self.features.shape[1]))
-        for number, wells in enumerate(self.places.by_plate()):
-            found[number] = pulled[wells] @ self.features[wells]
-        return found
-
-
-def _row_sums(values: Array, group: Counts, groups: int) -> Array:
-    """Return (groups, k) sums of (n, k) rows."""
-    order = np.argsort(group, kind="stable")
-    found = np.zeros((groups, values.shape[1]))
-    if len(order):
-        in_order = group[order]
-        first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
-        found[in_order[first]] = np.add.reduceat(values[order], first, axis=0)
-    return found
-
-
-def _start(one: _Eliminated) -> Array:
+def _start(one: Eliminated) -> Array:
     """Return variances of each kind to start from, so that effects are as large as the noise."""
     squares = np.einsum("ij,ij,i->j", one.features, one.features, one.weights, optimize=True)
     counted = max(float((one.weights > 0).sum()), 1.0)
@@ -287,7 +236,7 @@ def _next(squared: Array, shown: Array, before: Array, least: Array) -> Array:
 
 
 def _common(
-    one: _Eliminated, values: Array, freedom: float, start: Array
+    one: Eliminated, values: Array, freedom: float, start: Array, allowed: Array
 ) -> tuple[Array, Array, Array, float, float, float]:
     """Return effects, their errors, variances by kind, the noise's scale, parameters, evidence."""
     kinds = one.places.kinds
@@ -298,7 +247,7 @@ def _common(
     scale = robust
     usual = _start(one) * scale
     least = _LEAST * usual + 1e-300
-    variance: Array = np.maximum(np.where(np.isnan(start), usual, start), least)
+    variance: Array = np.maximum(np.where(np.isnan(start), usual, start) * allowed, least)
     told = 0.0
     for _ in range(_VARIANCE_STEPS):
         prior = variance[kinds]
@@ -308,7 +257,7 @@ def _common(
         by_kind = sums(shown, kinds, len(usual))
         told = float(shown.sum())
         before = variance
-        variance = _next(sums(found**2, kinds, len(usual)), by_kind, before, least)
+        variance = _next(sums(found**2, kinds, len(usual)), by_kind * allowed, before, least)
         left = max(total - 2 * float(found @ pull) + float(found @ squares @ found), 0.0)
         scale = max(left / max(freedom - told, 1.0), _LEAST_SCALE)
         if np.allclose(variance, before, rtol=1e-3):
@@ -330,7 +279,7 @@ def _common(
     return found * there, errors, variance, scale, told, float(evidence)
 
 
-def _robust_scale(residual: Array, one: _Eliminated, freedom: float) -> float:
+def _robust_scale(residual: Array, one: Eliminated, freedom: float) -> float:
     """Return the level of the variance, not ruled by mishaps."""
     scale = float(residual @ (one.weights * residual)) / max(freedom, 1.0)
     for _ in range(5):
@@ -342,7 +291,7 @@ def _robust_scale(residual: Array, one: _Eliminated, freedom: float) -> float:
 
 
 def _each(
-    one: _Eliminated, values: Array, scale: float, own: Array, start: Array
+    one: Eliminated, values: Array, scale: float, own: Array, start: Array, allowed: Array
 ) -> tuple[Array, Array, Array, float]:
     """Return effects of each plate, their errors, variances by kind, and parameters told.
 
@@ -354,9 +303,8 @@ def _each(
     pull = one.project(values) / scale
     plates = max(len(blocks), 1)
     usual = _start(one) * scale
-    variance = np.where(np.isnan(start), usual, start)
     least = _LEAST * usual + 1e-300
-    variance = np.maximum(variance, least)
+    variance: Array = np.maximum(np.where(np.isnan(start), usual, start) * allowed, least)
     found, told = own, 0.0
     for _ in range(_PLATE_STEPS):
         prior = variance[kinds]
@@ -367,7 +315,7 @@ def _each(
         by_kind = sums(shown, kinds, len(usual)) * plates
         told = float(by_kind.sum())
         squared = sums((found**2).sum(axis=0), kinds, len(usual))
-        variance = _next(squared, by_kind, variance, least)
+        variance = _next(squared, by_kind * allowed, variance, least)
     there = (variance > least)[kinds]
     _, log_det = np.linalg.slogdet(error)
     evidence = float((pull * found).sum() + log_det.sum() - plates * np.log(prior).sum()) / 2
@@ -378,7 +326,7 @@ def _each(
 
 
 def _solved(
-    one: _Eliminated,
+    one: Eliminated,
     scale: float,
     precision: Array,
     blocks: npt.NDArray[np.float64],
