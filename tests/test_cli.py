@@ -394,9 +394,104 @@ def test_predict_is_csv(copied, home):
 def test_backup(copied, tmp_path):
     folder = copied("proposed")
     out, err = run("backup", folder, tmp_path / "copy.db")
-    assert (out, err) == (f"{tmp_path / 'copy.db'}\n", "")
+    size = (tmp_path / "copy.db").stat().st_size / 1e6
+    assert out == f"{tmp_path / 'copy.db'}\n"
+    assert err == f"The copy is sound: {size:.1f} MB.\n"
     _, err = run("backup", folder, tmp_path / "copy.db", code=1)
     assert err == f'labloop: "{tmp_path / "copy.db"}" exists already; it was left as it is\n'
+
+
+def test_backup_in_a_rehearsal_writes_nothing_and_refuses_the_same(copied, tmp_path):
+    folder = copied("proposed")
+    before = sorted(tmp_path.rglob("*"))
+    out, err = run("backup", folder, tmp_path / "copy.db", "--dry-run")
+    assert out == f"{tmp_path / 'copy.db'}\n"
+    assert err == "This was a rehearsal; nothing was written.\n"
+    for target in (
+        folder,
+        folder / "campaign.db",
+        folder / "campaign.db-journal",
+        tmp_path / "x/y",
+    ):
+        refused = run("backup", folder, target, "--dry-run", code=1)
+        assert run("backup", folder, target, code=1) == refused
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def of_round_1(folder):
+    with Campaign.open(folder) as campaign:
+        return f"4 formulas, 10 wells, {len(campaign.round(1).dispenses)} dispenses"
+
+
+def test_replay(copied):
+    folder = copied("proposed")
+    before = events(folder)
+    out, err = run("replay", folder, "--round", 1)
+    assert out == ""
+    assert err.endswith(f"Round 1 comes out the same: {of_round_1(folder)}.\n")
+    out, _ = run("replay", folder, "--round", 1, "--json")
+    told = json.loads(out)
+    assert told["same"] is True
+    assert (told["missing"], told["new"], told["wells"], told["predictions"]) == ([], [], [], [])
+    assert events(folder) == before
+
+
+def test_replay_of_a_round_that_was_altered_tells_what_differs(copied):
+    folder = copied("proposed")
+    connection = sqlite3.connect(folder / "campaign.db")
+    connection.execute("DROP TRIGGER round_no_update")
+    connection.execute("UPDATE round SET seed = 2")
+    connection.commit()
+    connection.close()
+    out, err = run("replay", folder, "--round", 1, code=1)
+    assert "new 1" in out
+    assert f"Round 1 ({of_round_1(folder)}) comes out differently: with " in err
+    assert err.endswith(
+        "The programs and the computer are those of then: either labloop itself was edited, or "
+        "campaign.db was altered; see `labloop check`.\n"
+    )
+
+
+def test_log(copied):
+    folder = copied("proposed")
+    out, err = run("log", folder)
+    assert [line.split(maxsplit=4)[-1] for line in out.splitlines()] == [
+        "made the campaign",
+        "imported 50 measurements of CHO-S from earlier.csv",
+        "trained the network on the history (seed 0)",
+        "proposed round 1",
+    ]
+    assert err == "The log is whole: 4 events.\n"
+    assert run("log", folder, "--last", 1)[0] == out.splitlines(keepends=True)[-1]
+    told = json.loads(run("log", folder, "--last", 2, "--json")[0])
+    assert [(e["sequence"], e["action"], e["hash"]) for e in told] == events(folder)[-2:]
+
+
+@pytest.mark.parametrize("command", ["log", "check"])
+def test_an_event_that_was_altered_is_named(copied, command):
+    folder = copied("proposed")
+    connection = sqlite3.connect(folder / "campaign.db")
+    connection.execute("DROP TRIGGER event_no_update")
+    connection.execute("UPDATE event SET who = 'somebody' WHERE sequence = 2")
+    connection.commit()
+    connection.close()
+    _, err = run(command, folder, code=1)
+    fault = "event 2 was altered after it was written"
+    if command == "log":
+        assert err == f"The log is not whole: {fault}.\n"
+    else:
+        remedy = "The database is not sound; put a backup in its place."
+        assert err.startswith(f"labloop: {remedy} {fault}.\n")
+        out, _ = run("check", folder, "--json", code=1)
+        assert json.loads(out)["database"] == {"sound": False, "events": 4, "faults": [fault]}
+
+
+def test_check_says_that_the_database_is_sound(copied):
+    folder = copied("proposed")
+    _, err = run("check", folder)
+    assert err.endswith("The database is sound: 4 events, chain whole.\n")
+    told = json.loads(run("check", folder, "--json")[0])
+    assert told["database"] == {"sound": True, "events": 4, "faults": []}
 
 
 @pytest.mark.slow
@@ -433,6 +528,8 @@ COMMANDS = {
     "best": [],
     "predict": ["x.csv"],
     "report": ["--out", "x.html"],
+    "replay": ["--round", "1"],
+    "log": [],
     "backup": ["x.db"],
 }
 
