@@ -119,6 +119,9 @@ def test_the_decimal_mark_is_a_point_or_a_comma():
         (">ULOQ", "above_range", math.nan),
         ("OVRFLW", "above_range", math.nan),
         ("Over", "above_range", math.nan),
+        ("Overflow", "above_range", math.nan),
+        ("#Sat", "above_range", math.nan),
+        ("Masked", "missing", math.nan),
     ],
 )
 def test_words_of_instruments_are_statuses(text, status, limit):
@@ -132,6 +135,44 @@ def test_words_of_instruments_are_statuses(text, status, limit):
 def test_other_words_are_refused(text):
     with pytest.raises(NumberError):
         reading_in_style(text, POINT)
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "*****", "?????", "-***", "***.*", ">>>>", "<<<<", "#####", "??*", "<**"]
+)
+def test_marks_that_stand_for_more_than_one_thing_are_refused(text):
+    with pytest.raises(NumberError) as caught:
+        reading_in_style(text, POINT)
+    assert str(caught.value) == (
+        f'"{text}" stands for more than one thing; say what it means here with words of an '
+        "[[instrument]] in campaign.toml"
+    )
+    style = NumberStyle(words={text: "below_range"})
+    assert reading_in_style(text, style).status == "below_range"
+
+
+@pytest.mark.parametrize("text", ["#Low", "#DIV/0!", "Range?", "Path?", "INVALID", "Error"])
+def test_words_that_makers_use_for_faults_are_no_values_out_of_range(text):
+    with pytest.raises(NumberError, match="is not a number"):
+        reading_in_style(text, POINT)
+
+
+def test_words_of_an_instrument_come_first_and_may_be_numbers():
+    words = {
+        "over": "missing",
+        " Too Low ": "below_range",
+        "-999": "missing",
+        "9999.0": "above_range",
+    }
+    style = NumberStyle(words=words)
+    column = cells("OVER", "toolow", "-999", -999.0, 9999.0, "9999", "1.5", 2.5, "", "#SAT", "-998")
+    readings, problems = parse_readings(column, style)
+    assert problems == {}
+    expected = ["missing", "below_range", "missing", "missing", "above_range", "above_range"]
+    assert readings.statuses.tolist() == [*expected, "ok", "ok", "missing", "above_range", "ok"]
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(readings.measured)), [6, 7, 10])
+    plain, _ = parse_readings(np.array([-999.0, 1.0, np.nan]), style)
+    assert plain.statuses.tolist() == ["missing", "ok", "missing"]
 
 
 @given(st.lists(finite | st.just(math.nan), min_size=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import io
 import zipfile
 
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labloop.definition import Response
+from labloop.definition.models import Instrument
 from labloop.errors import RejectedError
+from labloop.tables.archive import check_archive
 from labloop.tables.reading import read_bytes
 from labloop.tables.results import read_results
 
@@ -139,10 +142,14 @@ def test_merged_headers_are_refused():
     )
 
 
+@functools.cache
+def bomb():
+    return replaced(PLAIN, "", bytes, **{"xl/padding.xml": b" " * (200 * 2**20)})
+
+
 def test_bombs_are_refused_before_they_are_unpacked():
-    bomb = replaced(PLAIN, "", bytes, **{"xl/padding.xml": b" " * (200 * 2**20)})
-    assert len(bomb) < 2**20
-    assert rejected(bomb) == (
+    assert len(bomb()) < 2**20
+    assert rejected(bomb()) == (
         "results.xlsx: the workbook would unpack to 200 MB; "
         "that is no table of measurements; save the sheet as CSV",
     )
@@ -159,6 +166,47 @@ def test_document_types_are_refused(encoding):
         'results.xlsx: its part "xl/worksheets/sheet1.xml" declares an XML document type, '
         "which no spreadsheet program writes; export the sheet again",
     )
+
+
+READERS = [
+    {},
+    {"sheet": "Day 7"},
+    {
+        "instrument": Instrument.model_validate(
+            {"name": "reader", "block": [{"holds": "titre", "form": "list", "sheet": "Day 7"}]}
+        )
+    },
+]
+
+
+@pytest.mark.parametrize("options", READERS)
+def test_every_way_of_reading_is_checked_first(options):
+    assert "would unpack to 200 MB" in rejected(bomb(), **options)[0]
+    entities = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><x>&a;</x>'
+    assert (
+        "declares an XML document type"
+        in (rejected(replaced(PLAIN, SHEET, lambda _: entities.encode()), **options)[0])
+    )
+    assert "the workbook is damaged" in rejected(PLAIN[: len(PLAIN) // 2], **options)[0]
+    far = replaced(PLAIN, SHEET, lambda xml: xml.replace(b'<row r="4"', b'<row r="999999999"'))
+    assert "has too many rows or cells" in rejected(far, **options)[0]
+    assert (
+        "old or password-protected" in rejected(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", **options)[0]
+    )
+
+
+def test_several_sheets_are_checked_once(monkeypatch):
+    calls = []
+
+    def counted(content, source):
+        calls.append(source)
+        return check_archive(content, source)
+
+    monkeypatch.setattr("labloop.tables.workbook.check_archive", counted)
+    plate = [["", *range(1, 7)], *([letter, *[0.5] * 6] for letter in "ABCD")]
+    table = read_bytes(workbook(A=plate, B=plate, C=[["notes"]]), "results.xlsx")
+    assert table.names == ("well", "A", "B")
+    assert calls == ["results.xlsx"]
 
 
 def test_rows_far_away_do_not_hang():
