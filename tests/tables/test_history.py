@@ -228,3 +228,27 @@ def test_a_frame_and_its_csv_give_the_same_rows(values):
     np.testing.assert_array_equal(one.concentrations, other.concentrations)
     np.testing.assert_array_equal(one.readings.measured, other.readings.measured)
     np.testing.assert_array_equal(one.concentrations, frame.iloc[:, :2])
+
+
+def test_wells_and_plates_are_kept():
+    text = "plate,well,glucose,folic acid,titre\n2,a01,1,2,3\n1,A1,1,2,3\n1,,1,2,4\n"
+    found = history(text)
+    assert found.plates == ("2", "1", "1")
+    assert found.wells == ("A1", "A1", "")
+    assert history(text, ignore=["well"]).wells == ()
+    assert not found.is_blank.any()
+
+
+def test_two_rows_of_one_well():
+    assert problems("well,glucose,folic acid,titre\nA1,1,2,3\nA1,1,2,3\n") == (
+        'old.csv, row 3, column "well": well A1 is already in row 2; keep one of the two, or add '
+        'a column "plate"; where this says nothing of a plate, leave it out with --ignore "well"',
+    )
+    assert problems("plate,well,glucose,folic acid,titre\n1,A1,1,2,3\n1,A1,1,2,3\n") == (
+        'old.csv, row 3, column "well": well A1 of plate 1 is already in row 2; keep one of the '
+        'two; where this says nothing of a plate, leave it out with --ignore "well"',
+    )
+    assert problems("well,glucose,folic acid,titre\nflask 3,1,2,3\n") == (
+        'old.csv, row 2, column "well": "flask 3" is no well; wells are written as A1 or A01; '
+        'where this says nothing of a plate, leave it out with --ignore "well"',
+    )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labloop.definition import Component, Response
 from labloop.errors import RejectedError
@@ -184,3 +188,71 @@ def test_rows_of_readings_follow_the_rows_kept():
     found = results("well,titre\nH12,\nA2,1\nA1,2\n")
     np.testing.assert_array_equal(found.readings.measured[:, 0], [1.0, 2.0])
     assert found.formulas == ("8", "7")
+
+
+def plate_reader(text, **options):
+    """Read a table as one that a plate reader wrote, which lists every well."""
+    table = replace(read_bytes(text.encode(), "reader.csv"), is_plate=True)
+    return read_results(table, COMPONENTS, RESPONSES, layout=options.pop("layout", LAYOUT))
+
+
+def test_what_a_reader_measures_in_wells_without_formula_is_a_blank():
+    found = plate_reader("well,titre\nA1,2\nH12,0.1\nC3,\nA2,3\n")
+    assert found.wells == ("A1", "H12", "A2")
+    assert found.formulas == ("7", "", "8")
+    assert found.blanks == ("H12",)
+    assert found.readings.measured[:, 0].tolist() == [2.0, 0.1, 3.0]
+    several = {("1", "A1"): "7", ("2", "A1"): None}
+    assert plate_reader("plate,well,titre\n2,A1,1\n", layout=several).blanks == ("2:A1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "well,titre\nC3,1\n",
+            'reader.csv, row 2, column "well": well C3 holds no formula on plate 1; '
+            "is this the file of the right round? If so, remove the row",
+        ),
+        (
+            "well,titre\nH12,1\nH12,2\n",
+            'reader.csv, row 3, column "well": well H12 is already in row 2; keep one of the two',
+        ),
+        (
+            "plate,well,titre\n2,A1,1\n",
+            'reader.csv, row 2, column "well": plate "2" is not in this round, which has 1; '
+            "is this the file of another round?",
+        ),
+        (
+            "well,formula,titre\nH12,7,1\n",
+            'reader.csv, row 2, column "well": well H12 holds no formula, but the file says "7"; '
+            "is this the file of another round?",
+        ),
+    ],
+)
+def test_what_is_refused_of_a_reader(text, problem):
+    with pytest.raises(RejectedError) as caught:
+        plate_reader(text)
+    assert caught.value.problems == (problem,)
+
+
+@settings(max_examples=50)
+@given(st.permutations(range(5)), st.permutations(range(4)))
+def test_neither_order_of_rows_nor_of_columns_matters(rows, columns):
+    frame = pd.DataFrame(
+        {
+            "well": ["A1", "A2", "B1", "B2", "H12"],
+            "plate": ["1"] * 5,
+            "titre": [1.0, 2.0, 3.0, 4.0, 5.0],
+            "viability": [90.0, np.nan, 70.0, 60.0, 50.0],
+        }
+    )
+
+    def stored(handed_in):
+        table = replace(read_table(handed_in), is_plate=True)
+        found = read_results(table, COMPONENTS, RESPONSES, layout=LAYOUT)
+        places = zip(found.plates, found.wells, found.formulas, strict=True)
+        values = np.column_stack([found.readings.measured, found.readings.statuses == "ok"])
+        return dict(zip(places, values.tolist(), strict=True)), found.absent, set(found.blanks)
+
+    np.testing.assert_equal(stored(frame.iloc[list(rows), list(columns)]), stored(frame))
