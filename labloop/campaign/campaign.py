@@ -445,6 +445,22 @@ class Campaign:
 
         return learning.best(self.store, self.definition, top)
 
+    def wells(self, round: int | None = None) -> pd.DataFrame:  # noqa: A002
+        """Return what was measured in every well of a round, or of all and of the lab's own plates.
+
+        Frame: `round` (missing on the lab's own plates), `plate`, `well`, `formula` (a control's
+        name; empty for a blank), `response`, `value` as it was measured (a limit for below_range
+        and above_range), `status` (ok, below_range, above_range, missing, excluded, or outlier
+        where the well lies too far from its replicates to count), `reason` of an exclusion or an
+        outlier, and `corrected`, the value after the plate's and the place's effects are taken off.
+
+        Raises:
+            RefusedError: There is no such round.
+        """
+        from labloop.campaign.well_values import wells_frame
+
+        return wells_frame(self.store, self.definition, round)
+
     def report(
         self,
         out: str | Path,

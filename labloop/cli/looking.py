@@ -67,3 +67,19 @@ def report(campaign: str, number: int | None, out: Path) -> None:
     """Write a round's report, one HTML file."""
     with open_campaign(campaign) as opened:
         click.echo(opened.report(out, number))
+
+
+@click.command()
+@campaign_argument
+@click.option("--round", "number", type=int, help="All, and the lab's own plates, if left out.")
+@json_option
+def wells(campaign: str, number: int | None, as_json: bool) -> None:
+    """List every measured well: raw value, status and why, corrected value."""
+    with open_campaign(campaign) as opened:
+        frame = opened.wells(number)
+    if as_json:
+        show_json(records(frame))
+    elif len(frame):
+        show_frame(frame)
+    else:
+        say("Nothing was measured yet.")

@@ -213,14 +213,17 @@ def _outcome(value: Any, status: str, reason: str | None) -> tuple[float | None,
     return value, status, reason
 
 
-def campaign_measurements(store: Store, *, up_to: int = NOW) -> list[Measurement]:
+def campaign_measurements(
+    store: Store, *, blanks: bool = False, up_to: int = NOW
+) -> list[Measurement]:
     """Return what is known of the campaign's own formulas, as it stood after the event `up_to`.
 
-    Superseded measurements are left out, blanks too; every status is there.
+    Superseded measurements are left out, those of wells without a formula too unless `blanks` are
+    asked for; every status is there.
     """
-    return _read(
-        store, "m.formula IN (SELECT id FROM formula WHERE source IS NULL)", {"up_to": up_to}
-    )
+    own = "m.formula IN (SELECT id FROM formula WHERE source IS NULL)"
+    where = f"({own} OR m.formula IS NULL)" if blanks else own
+    return _read(store, where, {"up_to": up_to})
 
 
 def history_measurements(
