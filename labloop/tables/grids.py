@@ -63,6 +63,16 @@ class Grid:
         """The plate's cells, without the file."""
         return region(self.sheet.name, self.area)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no well holds anything, as on a form that was not filled in."""
+        rows, columns = self.shape
+        return all(
+            self.sheet.at(self.area.top + 1 + row, self.area.left + 1 + column) == ""
+            for row in range(rows)
+            for column in range(columns)
+        )
+
     def part(self, name: str, plate: str | None = None) -> Part:
         """Return the wells with what stands in them, row by row."""
         rows, columns = self.shape
@@ -118,13 +128,17 @@ def from_grids(
     where it is not certain which values are meant.
     """
     found = [find_grids(sheet) for sheet in sheets]
-    grids = [grid for each, _ in found for grid in each]
+    whole = [grid for each, _ in found for grid in each]
+    grids = [grid for grid in whole if not grid.is_blank]
     problems = [problem for _, each in found for problem in each]
     source = sheets[0].source
     if problems:
         reject(source, problems)
-    if not grids:
+    if not whole:
         return None
+    if not grids:
+        where = "; ".join(grid.region for grid in whole)
+        reject(source, [f"{source}: no cell of its plates holds anything ({where})"])
     sizes = sorted({PLATES[grid.shape] for grid in grids})
     if len(sizes) > 1:
         which = "; ".join(f"{PLATES[grid.shape]} in {grid.region}" for grid in grids)
@@ -143,6 +157,7 @@ def from_grids(
             )
         if outside:
             unused.append(_unused(sheet, len(outside), has_grid=bool(own)))
+    unused += [f"{grid.region}: a plate without values" for grid in whole if grid.is_blank]
     if problems:
         reject(source, problems)
     return [grid.part(grid.title, plate) for grid in grids], unused

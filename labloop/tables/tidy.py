@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from labloop.tables.cells import count
 from labloop.tables.numbers import Column, NumberStyle, has_decimal_comma, is_number, quoted
 from labloop.tables.table import Table, letters, reject
+
+_OF_A_PLATE = 6  # the columns of the smallest plate
 
 
 def from_rows(
@@ -34,7 +37,7 @@ def from_rows(
                 title,
                 [
                     f"{title}, row {numbers[0]}: it holds numbers where the names of the columns "
-                    "should be; if there is no header row, say so with --no-header"
+                    f"should be; {_remedy(numeric)}"
                 ],
             )
         rows, numbers = rows[1:], numbers[1:]
@@ -133,3 +136,16 @@ def as_columns(rows: Sequence[Sequence[str | float]], width: int) -> list[Column
 def _name(cell: str | float) -> str:
     """Return a header cell as a name, on one line."""
     return " ".join((cell if isinstance(cell, str) else f"{cell:g}").split())
+
+
+def _remedy(numeric: Sequence[str | float]) -> str:
+    """Say what to do with a header of numbers."""
+    if len(numeric) >= _OF_A_PLATE and [count(cell) for cell in numeric] == list(
+        range(1, len(numeric) + 1)
+    ):
+        return (
+            "of a plate the letters A, B … stand below one another in the column before the "
+            "numbers, from the next row on; if it is a table without header row, say so with "
+            "--no-header"
+        )
+    return "if there is no header row, say so with --no-header"

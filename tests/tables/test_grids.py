@@ -269,6 +269,30 @@ def test_a_list_of_wells_beside_a_plate_is_refused(turn):
     )
 
 
+def test_plates_that_nobody_filled_in_are_left_out():
+    blank = grid(24, corner="GFP", value=lambda _: "")
+    table = read(as_book(P1=grid(24, corner="OD", value=lambda _: 0.5), P2=blank, P3=blank))
+    assert table.names == ("well", "OD")
+    assert table.unused == (
+        'sheet "P2", cells A1:G5: a plate without values',
+        'sheet "P3", cells A1:G5: a plate without values',
+    )
+    assert rejected(as_csv(blank)) == (
+        "reader.csv: no cell of its plates holds anything (rows 1 to 5, columns 1 to 7)",
+    )
+
+
+@pytest.mark.parametrize(
+    "rows", [[["", *range(1, 7)], ["Row A", *range(6)]], [["x", *range(1, 13)], [], ["A", 0.5]]]
+)
+def test_a_header_of_a_plate_without_its_letters_is_refused(rows):
+    assert rejected(as_csv(rows).replace("x", "").replace("A,0.5", "A" + ",0.5" * 12)) == (
+        "reader.csv, row 1: it holds numbers where the names of the columns should be; of a plate "
+        "the letters A, B … stand below one another in the column before the numbers, from the "
+        "next row on; if it is a table without header row, say so with --no-header",
+    )
+
+
 def test_sheets_without_plates_are_read_as_before():
     content = as_book(A=[["well", "x"], ["A1", 1]], B=[["y"], [2]])
     assert rejected(content) == (
@@ -290,7 +314,7 @@ def test_formulas_that_nobody_computed_are_refused_only_within_the_plate():
 
 
 def test_columns_of_numbers_without_letters_are_a_table():
-    assert "--no-header" in rejected("1,2,3,4,5,6\n1,2,3,4,5,6\n")[0]
+    assert "--no-header" in rejected("1,2,3,4,5\n1,2,3,4,5\n")[0]
     names = list("abcdefg")
     text = as_csv([["A", 1, 2, 3, 4, 5, 6], ["A", 1, 2, 3, 4, 5, 6]])
     assert len(read(text, names=names)) == 2
@@ -307,7 +331,7 @@ NOTES = st.lists(
 def files(draw, commas=True):
     """A file with one or two plates somewhere in it; what it holds by title and well."""
     wells = draw(st.sampled_from([24, 24, 48, 96, 384]))
-    pool = draw(st.lists(st.one_of(NUMBERS, TEXTS), min_size=3, max_size=9))
+    pool = draw(st.lists(st.one_of(NUMBERS, TEXTS), min_size=3, max_size=9).filter(any))
     head = draw(st.sampled_from([str, "{:02d}".format, "{:.1f}".format]))
     separator = draw(st.sampled_from([",", ";", "\t"]))
     right = draw(st.integers(0, 3))
