@@ -102,7 +102,8 @@ def abandon(campaign, lab):
 
 def export(campaign, lab):
     del lab
-    campaign.export("biomek", campaign.folder / "out")
+    if campaign.round().state != "abandoned":
+        campaign.export("biomek", campaign.folder / "out")
 
 
 ACTIONS = [record_more, record_own, correct, exclude, more_history, pretrain, propose, abandon,
