@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from labloop.errors import did_you_mean
-from labloop.tables.naming import Finder, Found, Target, fold
+from labloop.names import KEYS, fold
+from labloop.tables.naming import Finder, Found, Target
 from labloop.tables.numbers import NumberStyle, is_number, parse_numbers, quoted
 from labloop.tables.table import Table
 from labloop.units import UnitError, canonical, conversion_factor, is_unit
@@ -33,7 +34,6 @@ __all__ = [
     "names_without_header",
 ]
 
-KEYS: Final = ("well", "plate", "formula", "replicate")
 NOTES: Final = frozenset(
     {"round", "role", "origin", "note", "notes", "comment", "name", "label", "condition"}
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from labloop.errors import did_you_mean
+from labloop.names import fold
 from labloop.units import is_unit
 
 _BRACKETS: Final = re.compile(r"(?P<name>.+?)\s*(?:\[(?P<square>[^][]*)\]|\((?P<round>[^()]*)\))")
@@ -106,15 +107,6 @@ class Finder:
             return near if name == spelled else f'; did you mean "{name}" (alias "{spelled}")?'
         within = {name for spelled, name in meant.items() if _is_within(spelled, bare)}
         return f'; did you mean "{within.pop()}"?' if len(within) == 1 else ""
-
-
-def fold(name: str) -> str:
-    """Return a name without regard to capitals, spaces and underscores.
-
-    Between two digits they count: 1_2 is not 12.
-    """
-    text = re.sub(r"[\s_]+", "_", unicodedata.normalize("NFKC", name).casefold())
-    return re.sub(r"(?<![0-9])_|_(?![0-9])", "", text)
 
 
 def _loosely(name: str) -> str:

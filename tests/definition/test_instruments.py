@@ -89,6 +89,15 @@ def test_a_range_may_have_no_end() -> None:
             "remove the alias",
         ),
         (
+            '[aliases]\n"well" = "glucose"',
+            '[aliases], "well": is a column of labloop\'s own tables; remove the alias',
+        ),
+        (
+            '[aliases]\n"Glc" = "glucose"\n"GLC" = "titre"',
+            '[aliases], "GLC": means "titre", but "Glc", which is spelled the same but for '
+            'capitals, spaces and underscores, means "glucose"; remove one of them',
+        ),
+        (
             '[aliases]\n"=cmd" = "glucose"',
             '[aliases], "=cmd": must not begin with "=", which spreadsheets take for a calculation',
         ),

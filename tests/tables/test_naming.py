@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from labloop.definition import Component, Response
 from labloop.errors import RejectedError
+from labloop.names import fold
 from labloop.tables.columns import match_columns
 from labloop.tables.history import read_history
-from labloop.tables.naming import Finder, Target, fold, split_unit
+from labloop.tables.naming import Finder, Target, split_unit
 from labloop.tables.reading import read_bytes
 from labloop.units import UNITS
 
