@@ -37,7 +37,9 @@ _NUMBERED: Final = re.compile(
     + r"\1".join(rf'[ "]*0*{n}(?:[.,]0+)?[ "]*' for n in range(2, _LEAST + 1))
 )
 
-_AS_INSTRUMENT: Final = "say how the file is read with an [[instrument]] in campaign.toml"
+_AS_INSTRUMENT: Final = (
+    "declare how it is read as an [[instrument]] in campaign.toml, for --instrument"
+)
 _WHOLE: Final = (
     "give all rows and columns of the plate, blank where nothing was measured, or a row a well "
     'with columns "well" and what was measured'
@@ -251,8 +253,7 @@ def _same_titles(source: str, grids: Sequence[Grid]) -> list[str]:
         by_title.setdefault(grid.title, []).append(grid)
     return [
         f"{source}: {len(same)} plates are called {quoted(title)} "
-        f"({'; '.join(grid.region for grid in same)}); {_remedy(same[0].sheet)}, and which plate "
-        "or response each is"
+        f"({'; '.join(grid.region for grid in same)}); {_remedy(same[0].sheet)}"
         for title, same in by_title.items()
         if len(same) > 1
     ]

@@ -233,17 +233,17 @@ def test_a_part_of_a_plate_is_refused(rows, where, what):
     assert rejected(as_book(S=rows)) == (f'reader.xlsx, sheet "S", cell {cell}: {expected}',)
 
 
-INSTRUMENT = "say how the file is read with an [[instrument]] in campaign.toml"
+INSTRUMENT = "declare how it is read as an [[instrument]] in campaign.toml, for --instrument"
 
 
 def test_plates_of_one_title_are_refused():
     assert rejected(as_csv([*grid(), [], *grid()])) == (
         'reader.csv: 2 plates are called "reader" (rows 1 to 9, columns 1 to 13; rows 11 to 19, '
-        f"columns 1 to 13); {INSTRUMENT}, and which plate or response each is",
+        f"columns 1 to 13); {INSTRUMENT}",
     )
     assert rejected(as_book(P1=grid(corner="OD"), P2=grid(corner="OD"))) == (
         'reader.xlsx: 2 plates are called "OD" (sheet "P1", cells A1:M9; sheet "P2", cells A1:M9); '
-        f"name one sheet with --sheet, or {INSTRUMENT}, and which plate or response each is",
+        f"name one sheet with --sheet, or {INSTRUMENT}",
     )
 
 
