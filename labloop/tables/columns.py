@@ -166,6 +166,11 @@ def _factor(
             return conversion_factor(unit, response.unit)
     except UnitError as error:
         raise UnitError(f"{target.name}: {error}") from error
+    if not response.unit:
+        raise UnitError(
+            f"{target.name}: the column is in {quoted(unit)}, the campaign says no unit; add "
+            f"unit = {quoted(unit)} to the response in campaign.toml, or rename the column"
+        )
     raise UnitError(
         f"{target.name}: the column is in {quoted(unit)}, the campaign wants "
         f"{quoted(response.unit)}; convert the numbers and rename the column"

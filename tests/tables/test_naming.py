@@ -103,6 +103,13 @@ def test_both_micros(micro):
     assert found.readings.measured[0, 0] == 1e-6
 
 
+def test_a_response_without_unit():
+    assert problems("glucose,OD340 [mM]\n1,2\n") == (
+        'old.csv, column "OD340 [mM]": OD340: the column is in "mM", the campaign says no unit; '
+        'add unit = "mM" to the response in campaign.toml, or rename the column',
+    )
+
+
 @given(st.sampled_from(UNITS))
 def test_every_unit_stands_in_brackets_and_behind_a_comma(unit):
     for header in (f"salt [{unit}]", f"salt ({unit})", f"salt, {unit}"):
