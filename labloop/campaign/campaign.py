@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from labloop.campaign.chronicle import Soundness
     from labloop.campaign.comparing import Replayed
     from labloop.campaign.pretraining import Pretraining
-    from labloop.campaign.recording import Recorded
+    from labloop.campaign.recorded import Excluded, Recorded
     from labloop.campaign.standing import Standing
     from labloop.simulate.simulation import Simulation
     from labloop.space import FormulaSpace
@@ -134,6 +134,7 @@ class Campaign:
         table: pd.DataFrame | str | Path,
         source: str,
         *,
+        map: pd.DataFrame | str | Path | None = None,  # noqa: A002
         dry_run: bool = False,
         **reading: Any,
     ) -> Recorded:
@@ -142,18 +143,22 @@ class Campaign:
         Args:
             table: A frame, or the path of a CSV or Excel file.
             source: The cell line, strain, lysate or campaign that they come from.
+            map: A frame or file that says what is in each `well` (and `plate`), or in each
+                `formula`, where the table of results does not.
             dry_run: Check everything and store nothing.
-            reading: How to read the file; see `recording.open_table`.
+            reading: How to read the file; see `opening.open_table`.
 
         Raises:
             RejectedError: Lists every cell that is wrong; nothing was changed.
-            RefusedError: The same file was imported before.
+            RefusedError: The same file, or every one of its results, was imported before.
         """
-        from labloop.campaign import recording
+        from labloop.campaign import compositions
 
         with self.store.writing("history", keep=not dry_run, source=source) as writing:
             self._use_definition(writing)
-            return recording.add_history(writing, self.definition, table, source, **reading)
+            return compositions.add_history(
+                writing, self.definition, table, source, map=map, **reading
+            )
 
     def pretrain(
         self,
@@ -197,7 +202,7 @@ class Campaign:
 
         Args:
             table: A frame or file with a column a component.
-            reading: How to read the file; see `recording.open_table`.
+            reading: How to read the file; see `opening.open_table`.
 
         Returns:
             Frame with, for each response, `<response>_mean`, `<response>_sd` (of a new
@@ -208,9 +213,9 @@ class Campaign:
             RejectedError: A column is missing or a cell is wrong.
             RefusedError: Nothing was measured or learned yet.
         """
-        from labloop.campaign import learning, recording
+        from labloop.campaign import learning, opening
 
-        concentrations, index = recording.read_formulas(self.definition, table, **reading)
+        concentrations, index = opening.read_formulas(self.definition, table, **reading)
         learned = learning.learn(
             self.store, self.definition, self.space, store.last_event(self.store)
         )
@@ -342,27 +347,97 @@ class Campaign:
         table: pd.DataFrame | str | Path,
         round: int | None = None,  # noqa: A002
         *,
+        map: pd.DataFrame | str | Path | None = None,  # noqa: A002
+        correct: bool = False,
+        reason: str | None = None,
         dry_run: bool = False,
         **reading: Any,
     ) -> Recorded:
         """Record what was measured.
 
+        What is known already with the same values is not stored again. A value takes the place of
+        one that was recorded as missing.
+
         Args:
             table: A frame or file with responses and a column `well` or `formula`; or, for formulas
                 that labloop never proposed, a column a component.
             round: The round's number; None for the one that waits for results.
+            map: For plates of the lab's own: a frame or file that says what is in each `well` (and
+                `plate`), or in each `formula`.
+            correct: Let values that differ from what is recorded supersede it; NA in a cell
+                supersedes a value, too. What is excluded stays excluded.
+            reason: Why; kept with each correction.
             dry_run: Check everything and store nothing.
-            reading: How to read the file; see `recording.open_table`.
+            reading: How to read the file; see `opening.open_table`.
 
         Raises:
-            RejectedError: Lists every cell that is wrong; nothing was changed.
-            RefusedError: The results, or the same file, were recorded before.
+            RejectedError: Lists every cell that is wrong, or whose value differs from what is
+                recorded; nothing was changed.
+            RefusedError: The same file was recorded before, or it is not clear which round it is
+                of.
         """
         from labloop.campaign import recording
 
         with self.store.writing("record", keep=not dry_run) as writing:
             self._use_definition(writing)
-            return recording.record(writing, self.definition, table, round, **reading)
+            return recording.record(
+                writing,
+                self.definition,
+                table,
+                round,
+                map=map,
+                correct=correct,
+                reason=reason,
+                **reading,
+            )
+
+    def exclude(
+        self,
+        wells: Sequence[str] = (),
+        reason: str | None = None,
+        *,
+        round: int | None = None,  # noqa: A002
+        plate: int | str | None = None,
+        response: str | None = None,
+        source: str | None = None,
+        file: str | None = None,
+        undo: bool = False,
+        dry_run: bool = False,
+    ) -> Excluded:
+        """Leave results out of all that is learned, with a reason; they stay in the store.
+
+        Args:
+            wells: Of a round, such as `["B7"]`; or give `source`, `file` or both.
+            reason: Why; needed unless `undo`.
+            round: The wells' round; None for the latest.
+            plate: The wells' plate; needed where the round has several.
+            response: Only this one; None for all.
+            source: Everything that a source of history has.
+            file: Everything that came from the file of this name, or with this hash.
+            undo: Take the exclusion back.
+            dry_run: Check everything and store nothing.
+
+        Raises:
+            RefusedError: There is nothing of that to exclude, or to take back.
+        """
+        from labloop.campaign import excluding
+
+        whole = source is not None or file is not None
+        if whole and (wells or plate is not None or round is not None):
+            raise RefusedError(
+                "A source or a file is excluded whole; leave out the wells, plate and round."
+            )
+        with self.store.writing("exclude", keep=not dry_run) as writing:
+            if whole:
+                return excluding.exclude_source(
+                    writing, self.definition, reason,
+                    source=source, file=file, response=response, undo=undo,
+                )  # fmt: skip
+            number = self._latest_round() if round is None else round
+            return excluding.exclude_wells(
+                writing, self.definition, number, wells, reason,
+                plate=plate, response=response, undo=undo,
+            )  # fmt: skip
 
     def abandon(self, round: int, *, dry_run: bool = False) -> None:  # noqa: A002
         """Give a round up; its number stays taken. With `dry_run` only see whether it could be.

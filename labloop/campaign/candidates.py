@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop.campaign.knowledge import Floats
-from labloop.campaign.recording import read_formulas
+from labloop.campaign.opening import read_formulas
 from labloop.definition import Definition
 from labloop.errors import RejectedError
 from labloop.space import FormulaSpace

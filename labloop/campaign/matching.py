@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from labloop import store
 from labloop.campaign.knowledge import as_amounts, as_concentrations
+from labloop.campaign.recorded import Outcome, outcome_of
 from labloop.campaign.rounds import control_names
 from labloop.definition import Definition
-from labloop.store import Measurement, Result, Store, Writing
+from labloop.store import Measurement, Store, Writing
 from labloop.tables import MeasuredRows, Table
 from labloop.tables.columns import ColumnMatch
 from labloop.tables.history import read_concentrations
@@ -24,39 +26,70 @@ class Known:
 
     Attributes:
         in_wells: (well's id, response) → what was measured.
-        of_formulas: (formula, response) that have a result in a well or without one.
-        without_well: Those of them without a well.
+        of_wells: (formula, response) → what was measured in its wells.
+        without_well: (formula, response) → what was recorded without a well.
+        hidden: Measurement's id → what an excluded one says.
     """
 
-    in_wells: dict[tuple[int | None, str], Measurement]
-    of_formulas: frozenset[tuple[int | None, str]]
-    without_well: frozenset[tuple[int | None, str]]
+    in_wells: dict[tuple[int, str], Measurement]
+    of_wells: dict[tuple[int | None, str], list[Measurement]]
+    without_well: dict[tuple[int | None, str], list[Measurement]]
+    hidden: dict[int, Outcome]
 
-    def has(self, result: Result) -> bool:
-        """Whether the round has what a result, given with its formula, tells."""
-        key = result.formula, result.response
-        if result.well is None:
-            return key in self.of_formulas
-        earlier = self.in_wells.get((result.well, result.response))
-        return key in self.without_well or (earlier is not None and earlier.status != "missing")
+    def says(self, measured: Measurement) -> Outcome:
+        """Return what a measurement says, also where it is excluded."""
+        return self.hidden.get(measured.id) or outcome_of(measured)
+
+    def is_silent(self, measured: Measurement) -> bool:
+        """Tell whether a measurement only says that there is none."""
+        return self.says(measured).status == "missing"
 
 
 def results_of_round(opened: Store, number: int) -> Known:
-    """Return what was recorded of a round, by well or by formula.
-
-    A formula's results without a well (a control is on every plate) belong to the round that they
-    were recorded for, which their event tells.
-    """
-    events = {e.sequence for e in store.read_events(opened) if e.detail.get("round") == number}
-    measured = store.campaign_measurements(opened)
-    in_wells = {(m.well_id, m.response): m for m in measured if m.round == number}
-    without_well = frozenset(
-        (m.formula, m.response)
-        for m in measured
-        if m.well_id is None and m.event in events and m.status != "missing"
+    """Return what was recorded of a round, by well or by formula."""
+    in_wells = store.round_measurements(opened, number)
+    without = store.measurements_without_well(opened, number)
+    of_wells: dict[tuple[int | None, str], list[Measurement]] = {}
+    without_well: dict[tuple[int | None, str], list[Measurement]] = {}
+    for found, measured in ((of_wells, in_wells), (without_well, without)):
+        for m in measured:
+            found.setdefault((m.formula, m.response), []).append(m)
+    return Known(
+        in_wells={(m.well_id, m.response): m for m in in_wells if m.well_id is not None},
+        of_wells=of_wells,
+        without_well=without_well,
+        hidden=excluded_outcomes(opened, [*in_wells, *without]),
     )
-    found = {(m.formula, m.response) for m in in_wells.values() if m.status != "missing"}
-    return Known(in_wells, without_well | found, without_well)
+
+
+def excluded_outcomes(opened: Store, measured: Sequence[Measurement]) -> dict[int, Outcome]:
+    """Return, by id, what those of the measurements say that are excluded.
+
+    One beyond an unknown limit of the range has no value, without which the store excludes none: it
+    is `missing` then, with the reason, and supersedes the one beyond the range.
+    """
+    ids = [
+        m.id
+        for m in measured
+        if m.status == "excluded" or (m.status == "missing" and m.reason is not None)
+    ]
+    if not ids:
+        return {}
+    status = {m.id: m.status for m in measured}
+    return {
+        number: outcome_of(before)
+        for number, before in store.superseded(opened, ids).items()
+        if status[number] == "excluded"
+        or (before.status in ("below_range", "above_range") and before.value is None)
+    }
+
+
+def positions(table: Table, labels: Sequence[int | str]) -> list[int | None]:
+    """Return the rows of a table that have these labels; None where labels of a frame repeat."""
+    place = {str(label): row for row, label in enumerate(table.rows)}
+    if len(place) < len(table):
+        return [None] * len(labels)
+    return [place[str(label)] for label in labels]
 
 
 def refuse_other_formulas(
@@ -76,26 +109,24 @@ def refuse_other_formulas(
         return
     components = definition.components
     told, _, _ = read_concentrations(table, match, components)
-    place = {str(label): row for row, label in enumerate(table.rows)}
-    if len(place) < len(table):  # a frame whose labels repeat
-        return
     formulas = store.campaign_formulas(writing.store, definition.component_names)
     row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
     controls = control_names(writing.store, number)
-    ids = [controls[name] if name in controls else int(name) for name in rows.formulas]
-    held = as_concentrations([row_of[formula] for formula in ids], components)
     problems = []
-    for k, label in enumerate(rows.rows):
-        row = place[str(label)]
+    for k, row in enumerate(positions(table, rows.rows)):
+        name = rows.formulas[k]
+        if row is None or not name:
+            continue
+        held = as_concentrations([row_of[controls.get(name) or int(name)]], components)[0]
         for j in columns:
             component, says = components[j], told[row, j]
-            slack = 0.0 if component.choices is not None else max(component.high, held[k, j])
-            if not np.isnan(says) and abs(says - held[k, j]) > _TOLERANCE * slack:
+            slack = 0.0 if component.choices is not None else max(component.high, held[j])
+            if not np.isnan(says) and abs(says - held[j]) > _TOLERANCE * slack:
                 column = match.components[j]
                 assert column is not None
-                amounts = as_amounts(np.array([told[row], held[k]])[:, [j]], [component])
+                amounts = as_amounts(np.array([told[row], held])[:, [j]], [component])
                 problems.append(
-                    f"{table.cell(row, column)}: formula {rows.formulas[k]} of round {number} has "
+                    f"{table.cell(row, column)}: formula {name} of round {number} has "
                     f"{_text(amounts[1][0])}, but the file says {_text(amounts[0][0])}; is this "
                     "the file of another round? If these are formulas of the lab's own, leave "
                     f"out the column of wells or formulas with --ignore"

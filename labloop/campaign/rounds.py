@@ -106,13 +106,13 @@ def read_layout(opened: Store, number: int) -> pd.DataFrame:
 
 def control_names(opened: Store, number: int) -> dict[str, int]:
     """Return name → formula id of the controls on a round's plates."""
-    ids = {w.formula for w in store.read_layout(opened, number) if w.role == "control"}
-    formulas = store.campaign_formulas(opened, [])
-    return {
-        name: formula
-        for formula, name in zip(formulas.ids, formulas.names, strict=True)
-        if formula in ids and name is not None
-    }
+    return dict(
+        opened.rows(
+            "SELECT DISTINCT f.name, f.id FROM well AS w JOIN formula AS f ON f.id = w.formula "
+            "WHERE w.round = ? AND w.role = 'control' AND f.name IS NOT NULL ORDER BY f.id",
+            (number,),
+        )
+    )
 
 
 def _formulas(

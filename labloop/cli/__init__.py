@@ -9,7 +9,7 @@ import click
 from labloop.cli.keeping import backup, log, replay
 from labloop.cli.learning import predict, pretrain, simulate
 from labloop.cli.looking import best, report, status, wells
-from labloop.cli.results import history, record
+from labloop.cli.results import exclude, history, record
 from labloop.cli.rounds import abandon, export, propose
 from labloop.cli.starting import check, demo, init
 from labloop.errors import LabloopError, did_you_mean
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 for _command in (
-    demo, init, check, history, pretrain, propose, export, record, abandon, status, best, wells,
-    predict, report, simulate, replay, log, backup,
+    demo, init, check, history, pretrain, propose, export, record, exclude, abandon, status,
+    best, wells, predict, report, simulate, replay, log, backup,
 ):  # fmt: skip
     main.add_command(_command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -51,6 +52,16 @@ reading_options = options(
     click.option("--encoding", metavar="NAME", help="Encoding of a CSV file that is not UTF-8."),
     click.option("--sheet", metavar="NAME", help="Sheet of a workbook."),
 )
+measured_options = options(
+    click.option("--instrument", metavar="NAME", help="How to read it: [[instrument]] NAME."),
+    click.option("--plate", metavar="NAME", help="The plate that the whole file is of."),
+    click.option(
+        "--map",
+        "map",
+        type=click.Path(path_type=Path),
+        help="What is in the wells, or formulas, of the lab's own plates.",
+    ),
+)
 
 
 @contextmanager
@@ -73,6 +84,7 @@ def read_as(
     decimal: str | None,
     encoding: str | None,
     sheet: str | None,
+    **measured: Any,
 ) -> dict[str, Any]:
     """Return the options of reading a file as the keywords of Campaign's methods."""
     pairs = [column.partition("=") for column in columns]
@@ -89,4 +101,5 @@ def read_as(
         "decimal": decimal,
         "encoding": encoding,
         "sheet": sheet,
+        **measured,
     }

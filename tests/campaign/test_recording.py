@@ -190,11 +190,14 @@ def test_a_round_that_does_not_exist(proposed, lab, refused):
 
 def test_results_for_a_round_that_is_recorded(recorded, lab, write, refused):
     path = write(lab.results(recorded, 1, seed=2))
-    text = (
-        "Round 1 has results for titre, viability already, so results.csv was not recorded and "
-        "nothing was changed; leave out the wells and columns that are recorded."
+    with pytest.raises(RejectedError) as error:
+        recorded.record(path, round=1)
+    assert error.value.headline == (
+        "results.csv was rejected: round 1 has other values for 28 of its results already; nothing "
+        "was changed. If the file is right, give --correct; else leave these out, or say with "
+        "--round which round it is of:"
     )
-    refused(recorded, lambda: recorded.record(path, round=1), text, RefusedError)
+    assert error.value.problems[-1] == "(+8 more)"
     text = (
         "No round waits for results: round 1 is recorded; say which round with --round, or, for "
         "formulas of the lab's own, give the components' columns and leave out wells and formulas "
@@ -267,12 +270,15 @@ def test_a_blank_is_filled_in_later_and_nothing_else_is_touched(proposed, lab, r
     assert {m.well: m.value for m in after if m.response == "viability"} == dict(
         zip(results["well"], results["viability"], strict=True)
     )
-    again = later.assign(viability=1.0)
+    again = later.assign(viability=1.0).head(1)
+    well, value = results["well"][0], results["viability"][0]
     text = (
-        "Round 1 has results for viability already, so frame was not recorded and nothing was "
-        "changed; leave out the wells and columns that are recorded."
+        "frame was rejected: round 1 has another value for 1 of its results already; nothing was "
+        "changed. If the file is right, give --correct; else leave these out, or say with --round "
+        f'which round it is of:\n  - frame, index 0, column "viability": {well} has {value:.10g}, '
+        "the file says 1"
     )
-    refused(proposed, lambda: proposed.record(again, round=1), text, RefusedError)
+    refused(proposed, lambda: proposed.record(again, round=1), text)
 
 
 def test_what_was_not_measured_has_a_status_and_no_value(proposed, lab, write):
