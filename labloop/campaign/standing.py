@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from labloop.campaign.subject import PRETRAINED, subject_of
 from labloop.definition import Definition
 from labloop.errors import DefinitionError
 from labloop.space import FormulaSpace
-from labloop.store import Counts, Store
+from labloop.store import Counts, Store, Waiting
 from labloop.worklists import WORKLISTS
 
 
@@ -23,6 +24,7 @@ class Standing:
         counts: How much there is of everything.
         rounds: (number, state) of each round.
         pending: How many formulas wait for results.
+        waiting: Round → what waits in its wells, where a round is recorded in part.
         next: The next command to type, and why, as (command, reason).
     """
 
@@ -30,6 +32,7 @@ class Standing:
     counts: Counts
     rounds: tuple[tuple[int, str], ...]
     pending: int
+    waiting: dict[int, Waiting]
     next: tuple[str, str]
 
 
@@ -37,13 +40,24 @@ def standing(opened: Store, definition: Definition, folder: Path) -> Standing:
     """Return where a campaign stands."""
     counts = store.read_counts(opened)
     rounds = tuple((r.number, r.state) for r in store.read_rounds(opened))
+    waiting = _asked_for(store.pending_wells(opened), definition.response_names)
     return Standing(
         name=definition.name,
         counts=counts,
         rounds=rounds,
         pending=len(store.pending_formulas(opened)),
-        next=_next(opened, definition, counts, rounds, quoted(folder)),
+        waiting=waiting,
+        next=_next(opened, definition, counts, rounds, waiting, quoted(folder)),
     )
+
+
+def _asked_for(found: dict[int, Waiting], responses: Sequence[str]) -> dict[int, Waiting]:
+    """Leave out responses that campaign.toml has no longer."""
+    asked = {
+        number: Waiting(each.wells, {r: n for r, n in each.waiting.items() if r in responses})
+        for number, each in found.items()
+    }
+    return {number: each for number, each in asked.items() if each.waiting}
 
 
 def quoted(folder: Path) -> str:
@@ -64,6 +78,7 @@ def _next(
     definition: Definition,
     counts: Counts,
     rounds: tuple[tuple[int, str], ...],
+    waiting: dict[int, Waiting],
     folder: str,
 ) -> tuple[str, str]:
     last_history = store.last_history_event(opened)
@@ -90,6 +105,15 @@ def _next(
             f"labloop record {folder} results.csv --round {number}",
             f"round {number} waits for its results",
         )
+    last = rounds[-1][0] if rounds else 0
+    if last in waiting:
+        wells, absent = waiting[last]
+        whole = [name for name, count in absent.items() if count == wells]
+        if whole:
+            return (
+                f"labloop record {folder} results.csv --round {last}",
+                f"round {last} waits for its {' and '.join(whole)}",
+            )
     if not counts.sources and not counts.own_measurements and not rounds:
         return (
             f"labloop history {folder} earlier.csv --source NAME",

@@ -1,13 +1,17 @@
-"""Commands that only look: status, best, report."""
+"""Commands that only look: status, best, wells, report."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labloop.cli.options import campaign_argument, json_option, open_campaign
 from labloop.terminal import records, say, show_frame, show_json
+
+if TYPE_CHECKING:
+    from labloop.campaign.standing import Standing
 
 
 @click.command()
@@ -25,7 +29,10 @@ def status(campaign: str, as_json: bool) -> None:
                 "sources": {name: formulas for name, (formulas, _) in counts.sources.items()},
                 "formulas": counts.own_formulas,
                 "measurements": counts.own_measurements,
-                "rounds": [{"round": n, "state": state} for n, state in standing.rounds],
+                "rounds": [
+                    {"round": n, "state": state, "waiting": _waiting(standing, n)}
+                    for n, state in standing.rounds
+                ],
                 "pending": standing.pending,
                 "next": standing.next[0],
             }
@@ -36,9 +43,15 @@ def status(campaign: str, as_json: bool) -> None:
         click.echo(f"history   {name}: {formulas} formulas, {measurements} measurements")
     click.echo(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
     for number, state in standing.rounds:
-        click.echo(f"round {number:<3} {state}")
+        absent = ", ".join(f"{r} of {n} wells" for r, n in _waiting(standing, number).items())
+        click.echo(f"round {number:<3} {state}{f' in part: {absent} missing' if absent else ''}")
     command, reason = standing.next
     click.echo(f"next      {command}   ({reason})")
+
+
+def _waiting(standing: Standing, number: int) -> dict[str, int]:
+    """Return response → wells that wait for a value, of a round."""
+    return standing.waiting[number].waiting if number in standing.waiting else {}
 
 
 @click.command()

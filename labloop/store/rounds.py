@@ -286,3 +286,69 @@ def pending_formulas(store: Store, *, up_to: int = NOW) -> list[int]:
         {"up_to": up_to},
     )
     return [formula for (formula,) in rows]
+
+
+class Waiting(NamedTuple):
+    """How many of a round's filled wells wait for a value, by response."""
+
+    wells: int
+    waiting: dict[str, int]
+
+
+def pending_wells(store: Store) -> dict[int, Waiting]:
+    """Return what waits for a value in each round that is recorded in part.
+
+    A well waits where nothing was recorded, or that nothing is there yet (`missing`); not where its
+    formula has a result that was recorded without a well. Rounds that wait for nothing are left
+    out.
+    """
+    responses = dict(store.rows("SELECT id, name FROM response ORDER BY id"))
+    filled = store.rows(
+        "SELECT w.round, min(w.id), max(w.id), sum(w.role <> 'empty') FROM well AS w "
+        "JOIN current_round AS r ON r.number = w.round AND r.state = 'recorded' GROUP BY w.round"
+    )
+    found = {}
+    for this, first, last, wells in filled:
+        # the index of first measurements has all that is asked; corrections are no new wells
+        told = dict(
+            store.rows(
+                "SELECT response, count(*) FROM measurement WHERE well BETWEEN ? AND ? "
+                "AND supersedes IS NULL AND well NOT IN "
+                "(SELECT id FROM well WHERE round = ? AND role = 'empty') GROUP BY response",
+                (first, last, this),
+            )
+        )
+        missing = _still_missing(store, first, last)
+        waiting = {r: wells - told.get(r, 0) + missing.get(r, 0) for r in responses}
+        if any(waiting.values()):
+            waiting = {r: n - _without_well(store, this, r) for r, n in waiting.items() if n}
+            found[this] = Waiting(wells, {responses[r]: n for r, n in waiting.items() if n > 0})
+    return {this: each for this, each in found.items() if each.waiting}
+
+
+def _still_missing(store: Store, first: int, last: int) -> dict[int, int]:
+    """Return response → wells with ids in a range of which the last word is `missing`."""
+    return dict(
+        store.rows(
+            "SELECT response, count(*) FROM measurement AS m WHERE well BETWEEN ? AND ? "
+            "AND status = 'missing' "
+            "AND NOT EXISTS (SELECT 1 FROM measurement AS n WHERE n.supersedes = m.id) "
+            "GROUP BY response",
+            (first, last),
+        )
+    )
+
+
+def _without_well(store: Store, round_number: int, response: int) -> int:
+    """Return in how many of a round's wells that wait the formula has a result without a well."""
+    return int(
+        store.rows(
+            "SELECT count(*) FROM well AS w WHERE w.round = :round AND w.formula IN ("
+            "SELECT m.formula FROM measurement AS m JOIN event AS e ON e.sequence = m.event "
+            "WHERE m.well IS NULL AND m.response = :response AND m.status <> 'missing' "
+            "AND json_extract(e.detail, '$.round') = :round) "
+            "AND NOT EXISTS (SELECT 1 FROM measurement AS m "
+            "WHERE m.well = w.id AND m.response = :response AND m.status <> 'missing')",
+            {"round": round_number, "response": response},
+        )[0][0]
+    )

@@ -246,10 +246,12 @@ CREATE VIEW current_round AS
     FROM round;
 """
 
-# where a measurement was taken that is of no well of a round, as its file names plate and well
+# Where a measurement was taken that is of no well of a round, as its file names plate and well; and
+# the few that wait for a value, for `status` asks for them.
 _PLACES = """
 ALTER TABLE measurement ADD COLUMN plate_label TEXT CHECK (plate_label <> '');
 ALTER TABLE measurement ADD COLUMN well_label TEXT CHECK (well_label <> '');
+CREATE INDEX measurement_missing ON measurement (well) WHERE status = 'missing';
 """
 
 _APPEND_ONLY = (
