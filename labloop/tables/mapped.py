@@ -230,7 +230,7 @@ def _absent(mapped: Map, keys: set[Place]) -> tuple[str, ...]:
     names: list[str] = []
     for plate, missing in by_plate.items():
         if plate not in there and len(by_plate) > 1:
-            names.append(f"plate {plate}")
+            names.append(plate if "plate" in plate.casefold() else f"plate {plate}")
         else:
             names += name_places(missing, several=mapped.key == "well" and len(by_plate) > 1)
     return tuple(names)

@@ -71,6 +71,11 @@ def test_by_plate_and_well():
     assert found.absent == ("2:A2", "plate 3")
 
 
+def test_a_whole_plate_is_not_called_plate_twice():
+    contents = "plate,formula,glucose,extract\nplate 0,a,1,soy\nplate 1,b,2,soy\n"
+    assert mapped("plate,formula,OD600\nplate 0,a,1\n", contents).absent == ("plate 1",)
+
+
 def test_one_plate_takes_its_name_from_either_file():
     with_plate = "plate,well,glucose,extract\nP7,A1,10,soy\n"
     assert mapped("well,OD600\nA1,1\n", with_plate).plates == ("P7",)
