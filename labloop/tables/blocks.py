@@ -192,6 +192,8 @@ def read_columns(
             place,
             "declare it as an instrument of its own",
         )
+    if not any(name for name in folded if name != WELL):
+        _refuse(sheet, (area.top, area.left), "the table has wells and no values", place)
     of_wells = area.left + folded.index(WELL)
     rows, wells = [], []
     problems = _nameless(sheet, area, header, block.header_rows)

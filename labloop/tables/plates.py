@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from labloop.tables.cells import Area, Cell, Sheet, region, spot
 from labloop.tables.numbers import NumberStyle, quoted
@@ -60,35 +61,17 @@ def as_table(
     for part in parts:
         column_of.setdefault(part.name, len(lead) + len(column_of))
     names = [*lead, *column_of]
-    values = np.full((len(names), len(keys)), "", dtype=object)
-    spots = np.full((len(keys), len(names), 3), -1, dtype=np.int64)
-    values[0] = [well for _, well in keys]
+    columns, spots = _filled(parts, row_of, column_of, sheets)
+    columns[0] = [well for _, well in keys]
     if len(lead) > 1:
-        values[1] = [plate for plate, _ in keys]
-    problems = []
-    for part in parts:
-        column, at = column_of[part.name], sheets.index(part.sheet.name)
-        for well, value, place in zip(part.wells, part.values, part.places, strict=True):
-            row = row_of[part.plate or "", well]
-            if spots[row, column, 0] >= 0:
-                earlier = spots[row, column].tolist()
-                where = spot("", sheets[earlier[0]], earlier[1], earlier[2])[2:]
-                problems.append(
-                    f"{spot(source, part.sheet.name, *place)}: {quoted(part.name)} of well {well}"
-                    f"{_of_plate(part)} is already in {where}; keep one of the two"
-                )
-                continue
-            values[column, row] = value
-            spots[row, column] = (at, *place)
-            for key in range(len(lead)):
-                if spots[row, key, 0] < 0:
-                    spots[row, key] = (at, *place)
-    if problems:
-        reject(source, problems)
+        columns[1] = [plate for plate, _ in keys]
+    # Well and plate are said to be where the first value of the row is.
+    first = np.argmax(spots[:, len(lead) :, 0] >= 0, axis=1) + len(lead)
+    spots[:, : len(lead)] = spots[np.arange(len(keys)), first][:, np.newaxis]
     return Table(
         source=source,
         names=tuple(names),
-        columns=tuple(values),
+        columns=tuple(columns),
         positions=tuple(range(1, len(names) + 1)),
         rows=np.arange(1, len(keys) + 1),
         sha256=digest,
@@ -98,6 +81,40 @@ def as_table(
         unused=tuple(unused),
         origin=Origin(sheets, spots, (*[""] * len(lead), *_regions(parts).values())),
     )
+
+
+def _filled(
+    parts: Sequence[Part],
+    row_of: Mapping[tuple[str, str], int],
+    column_of: Mapping[str, int],
+    sheets: Sequence[str | None],
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the values (columns × rows) and where each stands (rows × columns × 3).
+
+    The columns before the first of `column_of` are left blank. Raises RejectedError where two cells
+    are of the same well.
+    """
+    width = 1 + max(column_of.values())
+    values = np.full((width, len(row_of)), "", dtype=object)
+    spots = np.full((len(row_of), width, 3), -1, dtype=np.int64)
+    problems = []
+    for part in parts:
+        column, at = column_of[part.name], sheets.index(part.sheet.name)
+        for well, value, place in zip(part.wells, part.values, part.places, strict=True):
+            row = row_of[part.plate or "", well]
+            if spots[row, column, 0] < 0:
+                values[column, row] = value
+                spots[row, column] = (at, *place)
+                continue
+            sheet, number, position = spots[row, column].tolist()
+            earlier = spot("", sheets[sheet], number, position).removeprefix(", ")
+            problems.append(
+                f"{spot(part.sheet.source, part.sheet.name, *place)}: {quoted(part.name)} of well "
+                f"{well}{_of_plate(part)} is already in {earlier}; keep one of the two"
+            )
+    if problems:
+        reject(parts[0].sheet.source, problems)
+    return values, spots
 
 
 def _of_plate(part: Part) -> str:

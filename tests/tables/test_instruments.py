@@ -319,7 +319,12 @@ def test_a_table_beside_other_blocks_is_joined_by_well():
         'beside other blocks, read as block 1 of instrument "biotek"; declare it as an instrument '
         "of its own",
     )
-    assert rejected(as_book(T=[["well", ""], ["A1", 7], ["x", 1]], L=wells_and([1])), *blocks) == (
+    assert rejected(as_csv([["well"], ["A1"]]), TABLE, TABLE) == (
+        f"reader.csv, row 1, column 1: the table has wells and no values, {AS}",
+    )
+    assert rejected(
+        as_book(T=[["well", "", "OD"], ["A1", 7], ["x", 1]], L=wells_and([1])), *blocks
+    ) == (
         'reader.xlsx, sheet "T", cell B1: the column has cells but no name; name it in the header, '
         "or leave it out of the cells in campaign.toml",
         'reader.xlsx, sheet "T", cell A3: found "x" where a well, such as B7, should be, read as '
