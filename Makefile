@@ -8,7 +8,7 @@ OPENTRONS = .venv-opentrons
 RESULTS ?= build/benchmarks
 
 .PHONY: demo test test-all test-robots check format clean bench-surrogate bench-peers bench-patent \
-	bench-campaigns bench-layout bench-worklists bench-speed
+	bench-campaigns bench-layout bench-noise bench-worklists bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -50,6 +50,9 @@ bench-campaigns: $(READY) $(PEERS)/.ready  ## whole campaigns; most of a day, ca
 
 bench-layout: $(READY)  ## layouts on plates with edge effects; updates docs/benchmarks.md
 	$(BIN)/python -m benchmarks.layout --publish
+
+bench-noise: $(READY)  ## wells before and after correction; 15 minutes, updates docs/benchmarks.md
+	$(BIN)/python -m benchmarks.noise --publish
 
 bench-worklists: $(READY)  ## a large round and its files for every robot; updates docs/benchmarks.md
 	$(BIN)/python -m benchmarks.worklists --publish

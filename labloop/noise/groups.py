@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy import sparse
 
 from labloop.noise.spread import Array, Counts
 
@@ -39,13 +40,9 @@ def medians(values: Array, group: Counts, groups: int) -> Array:
 
 def row_sums(values: Array, group: Counts, groups: int) -> Array:
     """Return (groups, k) sums of (n, k) rows."""
-    order = np.argsort(group, kind="stable")
-    found = np.zeros((groups, values.shape[1]))
-    if len(order):
-        in_order = group[order]
-        first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
-        found[in_order[first]] = np.add.reduceat(values[order], first, axis=0)
-    return found
+    n = len(group)
+    table = sparse.csc_matrix((np.ones(n), group, np.arange(n + 1)), shape=(groups, n))
+    return np.asarray(table @ values)
 
 
 def huber_weights(z: Array) -> Array:

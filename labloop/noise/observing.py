@@ -185,6 +185,8 @@ class _Response:
                 self._fit_positions()
             if self.outliers:
                 self._name_outliers()
+            if not (self.flagged.any() or self.added.any() or self.share.any()):
+                break
         return self._observations()
 
     @property

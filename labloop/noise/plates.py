@@ -35,11 +35,14 @@ from labloop.noise.groups import (
 )
 from labloop.noise.spread import Array, Counts
 
-_STEPS: Final = 60
+_STEPS: Final = 30
+_CHANCE_AT: Final = (0, 1, 2, 4, 8, 12, 18, 24)  # steps that find the size of chance anew
 _LEAST_GAIN: Final = 0.02
-# How much more likely, in logarithms, a gain must be than an offset, and both than one of them.
-_GAIN_INSTEAD: Final = 1.0
+# How much more likely, in logarithms, plates must be to differ at all, and by two parameters; and
+# within which offset and gain count as equally likely.
+_ANY: Final = 1.0
 _BOTH: Final = 4.0
+_AS_LIKELY: Final = 1.5
 _CHUNK: Final = 4096
 _LEAST_LEVEL: Final = 1e-6
 # Without replicates on a plate, this many differences must remain to tell plates from chance.
@@ -148,6 +151,7 @@ def fit_plates(
         return PlateEffects.none(plates)
     used, names = np.unique(cells.plates[shared], return_inverse=True)
     formulas, of_cell = np.unique(cells.formulas[shared], return_inverse=True)
+    typical = float(np.median(cells.values))
     cells = cells.take(shared)
     spare = len(of_cell) - len(formulas) - len(used)
     if not within and spare < _ENOUGH:
@@ -163,7 +167,7 @@ def fit_plates(
         relative,
         within,
     )
-    return _anchored(_best(problem), used, component, plates)
+    return _anchored(_best(problem, typical), used, component, plates)
 
 
 def _repeated(cells: Cells) -> npt.NDArray[np.bool_]:
@@ -219,26 +223,41 @@ class _Fit:
     evidence: float
 
 
-def _best(problem: _Problem) -> _Fit:
-    """Return the likeliest of no effect, offset, gain, and both."""
+def _best(problem: _Problem, typical: float) -> _Fit:
+    """Return the likeliest of no effect, offset, gain, and both.
+
+    Where offset and gain explain as much, because what is repeated is alike in level, the one is
+    taken that changes the others less: gain if they lie lower than what is repeated, offset if
+    higher. That it may be the other one is part of the error.
+    """
     zeros, ones = np.zeros(problem.n_plates), np.ones(problem.n_plates)
     start = (zeros, ones)
     nothing = _fitted(problem, start, offsets=False, gains=False)
-    offset = _fitted(problem, _start_offset(problem), offsets=True, gains=False)
-    best = offset if offset.evidence > nothing.evidence else nothing
+    best = offset = _fitted(problem, _start_offset(problem), offsets=True, gains=False)
     if (problem.values > 0).all():
         start = _start_gain(problem)
         gain = _fitted(problem, start, offsets=False, gains=True)
-        if gain.evidence > max(offset.evidence + _GAIN_INSTEAD, nothing.evidence):
-            best = gain
+        lower = typical < float(np.median(gain.truth))
+        ahead = gain.evidence - offset.evidence
+        best, other = (gain, offset) if ahead > (-_AS_LIKELY if lower else _AS_LIKELY) else (
+            offset, gain)  # fmt: skip
+        best = _in_doubt(best, other)
     both = _fitted(problem, start, offsets=True, gains=True)
-    return both if both.evidence > best.evidence + _BOTH else best
+    best = both if both.evidence > best.evidence + _BOTH else best
+    return best if best.evidence > nothing.evidence + _ANY else nothing
+
+
+def _in_doubt(fit: _Fit, other: _Fit) -> _Fit:
+    """Return the fit with the errors that it has if the other one is right."""
+    doubt = 1.0 / (1.0 + np.exp(np.clip(fit.evidence - other.evidence, 0.0, 50.0)))
+    apart = np.concatenate([other.offset - fit.offset, other.gain - fit.gain])
+    return replace(fit, covariance=fit.covariance + doubt * np.outer(apart, apart))
 
 
 def _polished(values: Array, problem: _Problem) -> Array:
     """Return plates' levels by Tukey's median polish of formulas and plates (1977)."""
     level = np.zeros(problem.n_plates)
-    for _ in range(10):
+    for _ in range(5):
         truth = medians(values - level[problem.plates], problem.formulas, problem.n_formulas)
         level = medians(values - truth[problem.formulas], problem.plates, problem.n_plates)
         level -= np.median(level)
@@ -273,7 +292,8 @@ def _fitted(problem: _Problem, start: tuple[Array, Array], *, offsets: bool, gai
         on_plate = gain[problem.plates]
         expected = offset[problem.plates] + on_plate * truth[problem.formulas]
         freedom = len(problem.values) - problem.n_formulas - told_parameters
-        level, interaction = _chance(problem, expected, max(freedom, 1.0))
+        if step in _CHANCE_AT:
+            level, interaction = _chance(problem, expected, max(freedom, 1.0))
         variances = problem.variances(expected, level, interaction)
         z = (problem.values - expected) / np.sqrt(variances)
         weights = huber_weights(z) / variances
@@ -320,8 +340,8 @@ def _fitted(problem: _Problem, start: tuple[Array, Array], *, offsets: bool, gai
             gain_variance = _prior_variance(
                 gain - 1.0, known[problem.n_plates :], gain_variance, 1e-9
             )
-        still = np.abs(moved) < 1e-6 * np.sqrt(prior[chosen])
-        if step > 5 and still.all() and np.allclose(old, (offset_variance, gain_variance), 1e-3):
+        still = np.abs(moved) < 1e-3 * np.sqrt(known[chosen])
+        if step > 5 and still.all() and np.allclose(old, (offset_variance, gain_variance), 1e-2):
             break
     return _Fit(
         offset, gain, truth, covariance, offset_variance if offsets else 0.0,
@@ -393,7 +413,7 @@ def _root(surplus: Callable[[float], float], least: float) -> float:
     lower, upper = least, 1.0
     while surplus(upper) > 0.0 and upper < 1e15:
         lower, upper = upper, 10 * upper
-    for _ in range(25):
+    for _ in range(14):
         middle = (lower + upper) / 2
         lower, upper = (middle, upper) if surplus(middle) > 0.0 else (lower, middle)
     return (lower + upper) / 2

@@ -27,8 +27,8 @@ from labloop.noise.spread import Array, Counts
 
 _RINGS: Final = 3
 _VARIANCE_STEPS: Final = 60
-_PLATE_STEPS: Final = 8
-_SOLVER_STEPS: Final = 6
+_PLATE_STEPS: Final = 6
+_SOLVER_STEPS: Final = 3
 _ROBUST_STEPS: Final = 3
 # Of the variance of a well: a kind of effect whose variance falls to it is none.
 _LEAST: Final = 1e-3
@@ -146,12 +146,17 @@ def fit_positions(
     (n) and `cells` (n; of one formula on one plate) numbers from zero. `interaction` is the
     variance of a formula made anew on another plate, as a share of a well's.
     """
-    added = _fit(values, variances, formulas, cells, interaction, places, share=False)
     counted = np.isfinite(variances)
-    if (values[counted] > 0).mean() < _POSITIVE:
-        return added[0]
-    share = _fit(values, variances, formulas, cells, interaction, places, share=True)
-    return share[0] if share[1] > added[1] + _SHARE_INSTEAD else added[0]
+    share = False
+    if (values[counted] > 0).mean() >= _POSITIVE:
+        likelihoods = [
+            _fit(values, variances, formulas, cells, interaction, places, share=form, quick=True)[1]
+            for form in (True, False)
+        ]
+        share = likelihoods[0] > likelihoods[1] + _SHARE_INSTEAD
+    return _fit(values, variances, formulas, cells, interaction, places, share=share, quick=False)[
+        0
+    ]
 
 
 def _fit(
@@ -163,8 +168,9 @@ def _fit(
     places: Places,
     *,
     share: bool,
+    quick: bool,
 ) -> tuple[PositionEffects, float]:
-    """Return effects and evidence of one form."""
+    """Return effects and evidence of one form; if quick, of what plates have in common alone."""
     groups = int(formulas.max(initial=-1)) + 1
     counted = np.isfinite(variances)
     base = np.where(counted, 1.0 / np.where(counted, variances, 1.0), 0.0)
@@ -178,7 +184,7 @@ def _fit(
     own_error = np.zeros((0, len(places.kinds), len(places.kinds)))
     told = evidence = 0.0
     allowed: Array | None = None
-    for _ in range(_ROBUST_STEPS if freedom >= 1 else 0):
+    for _ in range((1 if quick else _ROBUST_STEPS) if freedom >= 1 else 0):
         level = _levels(values - effect, weights, formulas, groups) if share else None
         one = Eliminated(places, weights, formulas, cells, interaction, level)
         left = values - own_effects(places, own, level)
@@ -188,7 +194,7 @@ def _fit(
         )
         here = places.features @ common * (1.0 if level is None else level)
         effect = here
-        if plates > 1:
+        if plates > 1 and not quick:
             own, own_error, own_variance, own_told = _each(
                 one, values - here, scale, own, own_variance, allowed
             )
