@@ -8,6 +8,7 @@ user said to ignore it or it is one of the columns that lab tables carry along (
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -163,7 +164,8 @@ def _factor(
             return 1.0
         # a response in % is rarely a weight in volume: viability, confluence, purity
         if is_unit(unit) and is_unit(response.unit) and "%" not in (unit, response.unit):
-            return conversion_factor(unit, response.unit)
+            with suppress(UnitError):  # of mass and molar, which a response has no molar mass for
+                return conversion_factor(unit, response.unit)
     except UnitError as error:
         raise UnitError(f"{target.name}: {error}") from error
     if not response.unit:

@@ -98,14 +98,21 @@ class Finder:
     def hint(self, header: str) -> str:
         """Return `; did you mean "x"?` for the name nearest to a header's, or an empty string."""
         bare, _ = split_unit(header)
-        meant = {name: name for name in self.names}
+        meant = {target.name: target.name for target in self.targets}
         meant |= {alias: target.name for alias, target in self._aliases.items()}
         near = did_you_mean(bare, meant)
         if near:
             spelled = near.removeprefix('; did you mean "').removesuffix('"?')
             name = meant[spelled]
-            return near if name == spelled else f'; did you mean "{name}" (alias "{spelled}")?'
-        within = {name for spelled, name in meant.items() if _is_within(spelled, bare)}
+            if name != spelled:
+                return f'; did you mean "{name}" (alias "{spelled}")?'
+            return (
+                f'; did you mean "{name}", without its water?' if _is_hydrate(bare, name) else near
+            )
+        known = set(self.names)
+        within = {
+            name for spelled, name in meant.items() if name in known and _is_within(spelled, bare)
+        }
         return f'; did you mean "{within.pop()}"?' if len(within) == 1 else ""
 
 
@@ -153,6 +160,11 @@ def _by_fold(
 
 def _of_components(names: Iterable[tuple[str, Target]]) -> list[tuple[str, Target]]:
     return [(name, target) for name, target in names if target.kind == "component"]
+
+
+def _is_hydrate(one: str, other: str) -> bool:
+    """Return whether one of two names is a hydrate and the other is not: their grams differ."""
+    return ("·" in _loosely(one)) != ("·" in _loosely(other))
 
 
 def _is_within(one: str, other: str) -> bool:

@@ -103,6 +103,13 @@ def test_both_micros(micro):
     assert found.readings.measured[0, 0] == 1e-6
 
 
+def test_a_response_in_another_kind_of_unit():
+    assert problems("glucose,titre [mM]\n1,2\n") == (
+        'old.csv, column "titre [mM]": titre: the column is in "mM", the campaign wants "g/L"; '
+        "convert the numbers and rename the column",
+    )
+
+
 def test_a_response_without_unit():
     assert problems("glucose,OD340 [mM]\n1,2\n") == (
         'old.csv, column "OD340 [mM]": OD340: the column is in "mM", the campaign says no unit; '
@@ -167,6 +174,8 @@ def test_two_columns_of_one_component_are_both_named():
         ("Dextros", '; did you mean "glucose" (alias "Dextrose")?'),
         ("Conc. of glucose in the well", '; did you mean "glucose"?'),
         ("Mg", ";"),
+        ("Well ID", '; did you mean "well"?'),
+        ("Glucose·H2O", '; did you mean "glucose", without its water?'),
     ],
 )
 def test_hints(header, hint):
