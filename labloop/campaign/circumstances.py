@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
@@ -61,18 +62,25 @@ def differences(then: Mapping[str, Any] | None) -> list[str]:
             f"It was proposed on {_computer(then)}; this is {_computer(now)}. Processors add up "
             "in different orders, so that the last digits differ."
         )
-    if then["threads"] != now["threads"]:
-        said.append(
-            f"It was proposed with {_threads(then)}; these are {now['threads']}. "
-            "Set OMP_NUM_THREADS to the number of then."
-        )
     return said
+
+
+@contextmanager
+def threads_of(then: Mapping[str, Any] | None) -> Iterator[None]:
+    """Run the block on as many threads of torch as then, where that was noted.
+
+    Sums that are shared out among threads differ in their last digits with the number of these.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if then is None else int(then["threads"]))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _computer(found: Mapping[str, Any]) -> str:
     computer = found["computer"]
     return f"{computer['system']} on {computer['processor']} ({computer['instructions']})"
-
-
-def _threads(found: Mapping[str, Any]) -> str:
-    return f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"

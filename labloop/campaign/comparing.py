@@ -70,17 +70,20 @@ class Replayed:
         return (f"Round {self.number} ({had}) comes out {verdict} with {found}.", *self.why)
 
     def _found(self) -> list[str]:
-        moved = len(self.formulas) - len(self.missing)
+        both = self.formulas[~self.formulas["formula"].isin(self.missing)]
+        kept = (both["formula"] == both["formula_again"]) & (both["origin"] == both["origin_again"])
+        moved, scored = int((~kept).sum()), int(kept.sum())
         found = []
         if self.missing:
             found.append(_counted(len(self.missing), "other formulas"))
-        if moved > 0:
-            found.append(f"{_counted(moved, 'formulas')} in another place, of another origin or "
-                         "acquisition")  # fmt: skip
+        if moved:
+            found.append(f"{_counted(moved, 'formulas')} in another place or of another origin")
         if len(self.wells):
             found.append(f"{_counted(len(self.wells), 'wells')} that get something else")
         if self.dispenses:
             found.append(_counted(self.dispenses, "other dispenses"))
+        if scored:
+            found.append(_counted(scored, "other acquisitions"))
         if len(self.predictions):
             largest = self.predictions["difference"].max()
             found.append(f"{_counted(len(self.predictions), 'predictions')} that differ by up to "

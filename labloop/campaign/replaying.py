@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labloop import store
-from labloop.campaign.circumstances import differences
+from labloop.campaign.circumstances import differences, threads_of
 from labloop.campaign.comparing import Replayed, compared
 from labloop.campaign.knowledge import as_amounts
 from labloop.campaign.proposing import Proposed, propose
@@ -46,17 +46,18 @@ def replay(
     _refuse_lost_network(opened, stored, definition, space)
     _refuse_candidates(opened, stored, candidates is not None)
     asked = int(stored.settings.get("formulas") or len(store.read_proposals(opened, number)))
-    proposed = propose(
-        opened, definition, space, stored.known_event, asked, stored.seed, candidates, progress
-    )
-    _refuse_other_list(stored, proposed)
+    with threads_of(stored.settings.get("made_with")):
+        proposed = propose(
+            opened, definition, space, stored.known_event, asked, stored.seed, candidates, progress
+        )
+        _refuse_other_list(stored, proposed)
+        again = rows_of(proposed, *_ids(opened, number, proposed))
     was = Rows(
         store.read_proposals(opened, number),
         store.read_predictions(opened, number),
         [well._replace(id=None) for well in store.read_layout(opened, number)],
         store.read_dispenses(opened, number),
     )
-    again = rows_of(proposed, *_ids(opened, number, proposed))
     controls = {formula: name for name, formula in control_names(opened, number).items()}
     return compared(number, was, again, controls, _why(stored, proposed))
 
