@@ -27,18 +27,24 @@ class Counts:
 def read_counts(store: Store) -> Counts:
     """Return how much there is of everything."""
     formulas = dict(store.rows("SELECT source, count(*) FROM formula GROUP BY source"))
-    # every chain of corrections has one row that supersedes nothing
+    # every chain of corrections has one row that supersedes nothing; the history's are few, so that
+    # the campaign's own are all the others
     measured = dict(
         store.rows(
-            "SELECT f.source, count(*) FROM measurement AS m JOIN formula AS f ON f.id = m.formula "
-            "WHERE m.supersedes IS NULL GROUP BY f.source"
+            "SELECT f.source, count(*) FROM formula AS f CROSS JOIN measurement AS m "
+            "ON m.formula = f.id WHERE f.source IS NOT NULL AND +m.supersedes IS NULL "
+            "GROUP BY f.source"
         )
+    )
+    everything, blanks = (
+        store.rows(f"SELECT count(*) FROM measurement WHERE {where}")[0][0]
+        for where in ("supersedes IS NULL", "formula IS NULL AND +supersedes IS NULL")
     )
     sources = store.rows("SELECT id, name FROM source ORDER BY id")
     return Counts(
         sources={name: (formulas.get(i, 0), measured.get(i, 0)) for i, name in sources},
         own_formulas=formulas.get(None, 0),
-        own_measurements=measured.get(None, 0),
+        own_measurements=everything - blanks - sum(measured.values()),
         rounds=dict(store.rows("SELECT state, count(*) FROM current_round GROUP BY state")),
         last_round=store.rows("SELECT max(number) FROM round")[0][0],
         models=dict(

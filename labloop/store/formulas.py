@@ -139,8 +139,8 @@ def _read(
 def last_history_event(store: Store, *, up_to: int = NOW) -> int:
     """Return the last event, of those until `up_to`, that added to any source; 0 for none."""
     rows = store.rows(
-        "SELECT coalesce(max(m.event), 0) FROM measurement AS m "
-        "JOIN formula AS f ON f.id = m.formula WHERE f.source IS NOT NULL AND m.event <= ?",
+        "SELECT coalesce(max(m.event), 0) FROM formula AS f CROSS JOIN measurement AS m "
+        "ON m.formula = f.id WHERE f.source IS NOT NULL AND m.event <= ?",
         (up_to,),
     )
     return int(rows[0][0])

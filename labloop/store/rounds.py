@@ -277,10 +277,11 @@ def pending_formulas(store: Store, *, up_to: int = NOW) -> list[int]:
     """Return the formulas that were on their way after the event `up_to`: proposed or exported,
     nothing measured since."""
     rows = store.rows(
-        "SELECT DISTINCT w.formula FROM round AS r JOIN well AS w ON w.round = r.number "
-        "WHERE w.role = 'formula' AND r.event <= :up_to AND ("
+        "SELECT DISTINCT w.formula FROM (SELECT number, event FROM round AS r "
+        "WHERE r.event <= :up_to AND ("
         "SELECT state FROM round_state AS s WHERE s.round = r.number AND s.event <= :up_to "
-        "ORDER BY s.event DESC LIMIT 1) IN ('proposed', 'exported') "
+        "ORDER BY s.event DESC LIMIT 1) IN ('proposed', 'exported')) AS r "
+        "CROSS JOIN well AS w ON w.round = r.number WHERE w.role = 'formula' "
         "AND NOT EXISTS (SELECT 1 FROM measurement AS m WHERE m.formula = w.formula "
         "AND m.event > r.event AND m.event <= :up_to) ORDER BY w.formula",
         {"up_to": up_to},
@@ -299,44 +300,62 @@ def pending_wells(store: Store) -> dict[int, Waiting]:
     """Return what waits for a value in each round that is recorded in part.
 
     A well waits where nothing was recorded, or that nothing is there yet (`missing`); not where its
-    formula has a result that was recorded without a well. Rounds that wait for nothing are left
-    out.
+    formula has a result that was recorded without a well. Only responses that the campaign had when
+    it proposed the round are waited for. Rounds that wait for nothing are left out.
     """
-    responses = dict(store.rows("SELECT id, name FROM response ORDER BY id"))
-    filled = store.rows(
-        "SELECT w.round, min(w.id), max(w.id), sum(w.role <> 'empty') FROM well AS w "
-        "JOIN current_round AS r ON r.number = w.round AND r.state = 'recorded' GROUP BY w.round"
-    )
+    responses = store.rows("SELECT id, name, event FROM response ORDER BY id")
+    blank = _blank_wells(store)
+    missing = _still_missing(store)
     found = {}
-    for this, first, last, wells in filled:
-        # the index of first measurements has all that is asked; corrections are no new wells
-        told = dict(
-            store.rows(
-                "SELECT response, count(*) FROM measurement WHERE well BETWEEN ? AND ? "
-                "AND supersedes IS NULL AND well NOT IN "
-                "(SELECT id FROM well WHERE round = ? AND role = 'empty') GROUP BY response",
-                (first, last, this),
-            )
-        )
-        missing = _still_missing(store, first, last)
-        waiting = {r: wells - told.get(r, 0) + missing.get(r, 0) for r in responses}
-        if any(waiting.values()):
-            waiting = {r: n - _without_well(store, this, r) for r, n in waiting.items() if n}
-            found[this] = Waiting(wells, {responses[r]: n for r, n in waiting.items() if n > 0})
+    for this, event, first, last, wells in store.rows(
+        "SELECT w.round, r.event, min(w.id), max(w.id), sum(w.role <> 'empty') FROM well AS w "
+        "JOIN current_round AS r ON r.number = w.round AND r.state = 'recorded' GROUP BY w.round"
+    ):
+        asked = {r: name for r, name, since in responses if since <= event}
+        told = _told_wells(store, first, last, blank)
+        if sum(told.values()) >= wells * len(asked) and this not in missing:
+            continue
+        absent = {r: wells - told.get(r, 0) + missing.get(this, {}).get(r, 0) for r in asked}
+        waiting = {r: n - _without_well(store, this, r) for r, n in absent.items() if n}
+        found[this] = Waiting(wells, {asked[r]: n for r, n in waiting.items() if n > 0})
     return {this: each for this, each in found.items() if each.waiting}
 
 
-def _still_missing(store: Store, first: int, last: int) -> dict[int, int]:
-    """Return response → wells with ids in a range of which the last word is `missing`."""
-    return dict(
+def _told_wells(
+    store: Store, first: int, last: int, blank: Sequence[tuple[int, int]]
+) -> dict[int, int]:
+    """Return response → filled wells with ids in a range of which something was recorded."""
+    # the index of first measurements has all that is asked; corrections are no new wells
+    told: dict[int, int] = dict(
         store.rows(
-            "SELECT response, count(*) FROM measurement AS m WHERE well BETWEEN ? AND ? "
-            "AND status = 'missing' "
-            "AND NOT EXISTS (SELECT 1 FROM measurement AS n WHERE n.supersedes = m.id) "
-            "GROUP BY response",
+            "SELECT response, count(*) FROM measurement INDEXED BY measurement_once_a_well "
+            "WHERE well BETWEEN ? AND ? AND supersedes IS NULL GROUP BY response",
             (first, last),
         )
     )
+    for well, response in blank:
+        if first <= well <= last:
+            told[response] -= 1
+    return told
+
+
+def _blank_wells(store: Store) -> list[tuple[int, int]]:
+    """Return (well, response) of what was measured in wells without a formula."""
+    return store.rows(
+        "SELECT well, response FROM measurement WHERE formula IS NULL AND +supersedes IS NULL"
+    )
+
+
+def _still_missing(store: Store) -> dict[int, dict[int, int]]:
+    """Return round → response → filled wells of which the last word is `missing`."""
+    found: dict[int, dict[int, int]] = {}
+    for this, response, wells in store.rows(
+        "SELECT w.round, m.response, count(*) FROM measurement AS m "
+        "JOIN well AS w ON w.id = m.well WHERE m.status = 'missing' AND m.well > 0 AND w.role <> 'empty' "
+        "AND NOT EXISTS (SELECT 1 FROM measurement AS n WHERE n.supersedes = m.id) GROUP BY 1, 2"
+    ):
+        found.setdefault(this, {})[response] = wells
+    return found
 
 
 def _without_well(store: Store, round_number: int, response: int) -> int:
