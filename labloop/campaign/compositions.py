@@ -99,9 +99,9 @@ def add_rows(
 ) -> Recorded:
     """Store rows given by their composition; equal compositions are one formula.
 
-    A row whose very values are there already, of the same formula and (where both are known) the
-    same well, is a copy of an earlier file's and is not stored again: tables grow by new rows and
-    are handed in anew. Raises RefusedError where all of them are.
+    A row whose very values are there already, of the same formula and (where the file names wells)
+    the same well, is a copy of an earlier file's and is not stored again: tables grow by new rows
+    and are handed in anew. Raises RefusedError where all of them are.
     """
     assert rows.concentrations is not None
     full = np.flatnonzero(~np.isnan(rows.concentrations).any(axis=1))
@@ -124,7 +124,7 @@ def add_rows(
             for result in results_of_row(rows.readings, rows.present, definition, at)
         ]
         if _is_copy(results, earlier):
-            copies.append(well or str(rows.rows[at]))
+            copies.append(f"row {rows.rows[at]}" if well is None else well)
             copied += len(results)
         else:
             planned += [Planned(_entry(result), result) for result in results]

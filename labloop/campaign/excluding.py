@@ -103,18 +103,16 @@ def _checked_reason(reason: str | None, *, undo: bool) -> str | None:
 def _check_response(definition: Definition, response: str | None) -> None:
     known = definition.response_names
     if response is not None and response not in known:
-        hint = did_you_mean(response, known)
-        raise RefusedError(
-            f'There is no response "{response}"{hint or "; it is one of " + ", ".join(known)}.'
-        )
+        hint = did_you_mean(response, known) or f"; it is one of {', '.join(known)}."
+        raise RefusedError(f'There is no response "{response}"{hint}')
 
 
 def _check_source(writing: Writing, source: str) -> None:
     known = [name for (name,) in writing.store.rows("SELECT name FROM source ORDER BY id")]
     if source not in known:
-        hint = did_you_mean(source, known)
         has = f"the history is of {', '.join(known)}" if known else "there is no history"
-        raise RefusedError(f'There is no source "{source}"{hint or "; " + has}.')
+        hint = did_you_mean(source, known) or f"; {has}."
+        raise RefusedError(f'There is no source "{source}"{hint}')
 
 
 def _file(writing: Writing, wanted: str) -> store.File:
@@ -124,8 +122,8 @@ def _file(writing: Writing, wanted: str) -> store.File:
     if not found and len(wanted) >= _SHORTEST_HASH:
         found = [f for f in known if f.sha256.startswith(wanted.lower())]
     if not found:
-        hint = did_you_mean(wanted, [f.name for f in known])
-        raise RefusedError(f'No file "{wanted}" was recorded{hint}.')
+        hint = did_you_mean(wanted, [f.name for f in known]) or "; `labloop log` names them."
+        raise RefusedError(f'No file "{wanted}" was recorded{hint}')
     if len(found) > 1:
         listed = ", ".join(f"{f.sha256[:_SHORTEST_HASH]} (event {f.event})" for f in found)
         raise RefusedError(
@@ -200,15 +198,16 @@ def _change(
             is_left = m.id in hidden
         if outcome is not None:
             entry = _entry(m, outcome, controls)
-            planned.append(Planned(entry, Correction(m.id, *outcome)))
+            planned.append((m.file, Planned(entry, Correction(m.id, *outcome))))
         elif is_left:
             left.append(m.well or m.well_label or f"formula {m.formula}")
-    store_planned(writing, planned, None)
+    for file in dict.fromkeys(file for file, _ in planned):
+        store_planned(writing, [each for of, each in planned if of == file], file)
     if reason is not None:
         writing.detail["reason"] = reason
     if undo:
         writing.detail["undo"] = True
-    return _Changed(tuple(each.entry for each in planned), tuple(dict.fromkeys(left)), undo)
+    return _Changed(tuple(each.entry for _, each in planned), tuple(dict.fromkeys(left)), undo)
 
 
 def _has_result(measured: Measurement) -> bool:
