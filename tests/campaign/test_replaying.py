@@ -320,3 +320,27 @@ def test_a_copy_of_the_folder_replays_too(recorded, tmp_path):
     recorded.close()
     with Campaign.open(shutil.copytree(recorded.folder, tmp_path / "copy")) as copy:
         assert_same(copy, 1, 2)
+
+
+@pytest.mark.slow
+def test_a_round_of_another_number_of_threads_comes_out_the_same(recorded):
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        recorded.propose(seed=4)
+        torch.set_num_threads(1)
+        assert_same(recorded, 1, 2)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+def test_every_round_of_the_demo_comes_out_the_same(tmp_path):
+    from labloop.simulate.demo_run import run_demo
+
+    run_demo(tmp_path, 2, 1, lambda _: None, lambda *_: None)
+    with Campaign.open(tmp_path / "demo") as campaign:
+        assert_same(campaign, 1, 2)
