@@ -169,9 +169,14 @@ def test_history(copied, home):
     before = events(folder)
     table = home / "earlier.csv"
     out, err = run("history", folder, table, "--source", "CHO-S", "--dry-run")
-    assert (out, err) == (
-        "",
-        "Would record 50 measurements of the history of CHO-S from earlier.csv, 50 new formulas.\n",
+    assert err == (
+        "Would record 50 measurements of the history of CHO-S from earlier.csv, 50 new formulas.\n"
+    )
+    shown = [line.split() for line in out.splitlines()]
+    assert shown[0] == ["formula", "response", "value", "status"]
+    assert [float(value) for _, _, value, _ in shown[1:]] == pytest.approx(
+        [float(row["titre"]) for row in csv.DictReader(table.read_text("utf-8").splitlines())],
+        rel=1e-9,
     )
     assert events(folder) == before
     out, err = run("history", folder, table, "--source", "CHO-S", "--json")
@@ -180,9 +185,15 @@ def test_history(copied, home):
         "formulas": 50,
         "measurements": 50,
         "without_value": 0,
+        "corrected": 0,
+        "known": 0,
         "absent": [],
+        "blanks": [],
+        "unmapped": [],
         "ignored": [],
         "filled": [],
+        "read_as": [],
+        "unused": [],
         "stored": True,
     }
     assert err == ""
