@@ -351,7 +351,8 @@ def _still_missing(store: Store) -> dict[int, dict[int, int]]:
     found: dict[int, dict[int, int]] = {}
     for this, response, wells in store.rows(
         "SELECT w.round, m.response, count(*) FROM measurement AS m "
-        "JOIN well AS w ON w.id = m.well WHERE m.status = 'missing' AND m.well > 0 AND w.role <> 'empty' "
+        "JOIN well AS w ON w.id = m.well "
+        "WHERE m.status = 'missing' AND m.well > 0 AND w.role <> 'empty' "
         "AND NOT EXISTS (SELECT 1 FROM measurement AS n WHERE n.supersedes = m.id) GROUP BY 1, 2"
     ):
         found.setdefault(this, {})[response] = wells

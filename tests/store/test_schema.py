@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from labloop.errors import RefusedError
 from labloop.store import (
+    Result,
+    add_file,
+    add_measurements,
     check_store,
     create_store,
     open_store,
@@ -17,6 +22,7 @@ from labloop.store import (
     use_definition,
 )
 
+NOW = schema.newest_version()
 BROKEN_STEP = (
     "broken",
     "DROP TRIGGER source_no_delete;\nDELETE FROM source;\n",
@@ -112,7 +118,7 @@ def test_statements_keep_triggers_whole():
 
 @pytest.fixture
 def old_store(store, steps):
-    """The path of a campaign of the first schema, with some of everything in it."""
+    """The path of a campaign of the schema before `next_step`, with some of everything in it."""
     steps.history(store)
     steps.record(store, steps.propose(store, steps.model(store)))
     store.close()
@@ -125,7 +131,7 @@ def test_an_older_database_is_upgraded_after_a_backup(old_store, next_step, monk
     before = old_store.read_bytes()
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, next_step))
     with open_store(old_store) as store:
-        assert store.rows("PRAGMA user_version") == [(2,)]
+        assert store.rows("PRAGMA user_version") == [(NOW + 1,)]
         assert store.rows("PRAGMA foreign_keys") == [(1,)]
         assert store.rows("SELECT name, lab FROM source") == [("CHO-S", None)]
         assert round_measurements(store, 1) == measured
@@ -133,24 +139,24 @@ def test_an_older_database_is_upgraded_after_a_backup(old_store, next_step, monk
         assert check_store(store) == []
         last = read_events(store)[-1]
         assert (last.sequence, last.action) == (number + 1, "upgrade")
-        assert last.detail == {"schema_from": 1, "schema_to": 2}
+        assert last.detail == {"schema_from": NOW, "schema_to": NOW + 1}
     with open_store(old_store) as again:
         assert len(read_events(again)) == number + 1
-    copy = old_store.with_name("campaign.schema-1.db")
+    copy = old_store.with_name(f"campaign.schema-{NOW}.db")
     assert sorted(old_store.parent.iterdir()) == [old_store, copy]
-    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:1])
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:NOW])
     with open_store(copy) as unchanged:
         assert len(read_rounds(unchanged)) == 1
     assert copy.read_bytes()[100:] == before[100:]
 
 
 def test_an_upgrade_never_overwrites_an_earlier_backup(old_store, next_step, monkeypatch):
-    earlier = old_store.with_name("campaign.schema-1.db")
+    earlier = old_store.with_name(f"campaign.schema-{NOW}.db")
     earlier.write_bytes(b"precious")
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, next_step))
     open_store(old_store).close()
     assert earlier.read_bytes() == b"precious"
-    assert old_store.with_name("campaign.schema-1-2.db").exists()
+    assert old_store.with_name(f"campaign.schema-{NOW}-2.db").exists()
 
 
 def test_an_upgrade_that_would_lose_rows_is_undone(old_store, monkeypatch):
@@ -167,3 +173,54 @@ def test_an_upgrade_that_would_lose_rows_is_undone(old_store, monkeypatch):
     monkeypatch.setattr(schema, "STEPS", steps)
     with open_store(old_store) as store:
         assert read_counts(store).sources == {"CHO-S": (2, 2)}
+
+
+OLD = sorted((Path(__file__).parent / "old").glob("schema-*.db"))
+
+
+def test_there_is_a_database_of_every_older_schema():
+    assert [path.name for path in OLD] == [f"schema-{version}.db" for version in range(1, NOW)]
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return every table's rows; new columns are left out."""
+    connection = sqlite3.connect(path)
+    found = {}
+    for (table,) in connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '#_%' ESCAPE '#'"
+    ).fetchall():
+        old = sqlite3.connect(OLD[0]).execute(f"PRAGMA table_info({table})").fetchall()
+        columns = ", ".join(row[1] for row in old)
+        found[table] = connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2").fetchall()
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
+def test_a_campaign_of_every_older_schema_is_upgraded_with_all_that_is_in_it(old, tmp_path):
+    path = Path(shutil.copy(old, tmp_path / "campaign.db"))
+    before = rows_of(path)
+    with open_store(path) as store:
+        assert check_store(store) == []
+        assert [r.state for r in read_rounds(store)] == [
+            "proposed", "exported", "recorded", "abandoned",
+        ]  # fmt: skip
+        measured = round_measurements(store, 3)
+        assert [(m.value, m.status, m.reason) for m in measured] == [
+            (2.0, "ok", None), (3.0, "ok", None), (None, "missing", None),
+            (1.5, "excluded", "a bubble"),
+        ]  # fmt: skip
+        assert {(m.plate_label, m.well_label) for m in measured} == {(None, None)}
+        with store.writing("record") as writing:
+            file = add_file(writing, "3" * 64, "more.csv", "results")
+            add_measurements(
+                writing,
+                [Result("titre", 2.0, formula=2, plate_label="P1", well_label="A1")],
+                file=file,
+            )
+        assert check_store(store) == []
+    after = rows_of(path)
+    assert {t: rows[: len(before[t])] for t, rows in after.items() if t in before} == before
+    version = old.stem.rpartition("-")[2]
+    kept = path.with_name(f"campaign.schema-{version}.db")
+    assert rows_of(kept) == before
