@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from labloop.cli import main
 from labloop.errors import RefusedError
 from labloop.store import history_measurements, round_measurements
 
@@ -110,3 +112,21 @@ def test_what_cannot_be_excluded(recorded, lab):
         assert str(error.value) == text
     recorded.exclude([well], "rehearsed", dry_run=True)
     assert lab.log(recorded) == before
+
+
+def test_the_command_says_what_it_did(recorded, lab):
+    well = lab.results(recorded, 1)["well"][0]
+
+    def run(*options):
+        return CliRunner().invoke(main, ["exclude", str(recorded.folder), "--well", well, *options])
+
+    rehearsed = run("--response", "titre", "--reason", "bubble", "--dry-run")
+    assert rehearsed.exit_code == 0
+    assert rehearsed.stdout.splitlines()[1].split()[-1] == "bubble"
+    assert rehearsed.stderr == "Would exclude 1 measurement of round 1; the values are kept.\n"
+    assert run("--reason", "bubble").stderr == (
+        "Excluded 2 measurements of round 1; the values are kept.\n"
+    )
+    assert run("--undo").stderr == "Took back the exclusion of 2 measurements of round 1.\n"
+    with pytest.raises(RefusedError, match="Nothing is excluded"):
+        recorded.exclude([well], undo=True)
