@@ -161,9 +161,9 @@ class _Response:
         self.plates, self.positions, self.outliers = plates, positions, outliers
         self.measured = wells.measured[:, k]
         values = wells.values[:, k]
-        size = float(np.median(np.abs(values[self.measured]))) if self.measured.any() else 1.0
-        if size == 0.0:
-            size = float(np.abs(values[self.measured]).max()) or 1.0
+        sizes = np.abs(values[self.measured])
+        largest = float(sizes.max(initial=0.0)) or 1.0
+        size = max(float(np.median(sizes)) if sizes.size else 1.0, 1e-9 * largest)
         # All steps work on numbers about one.
         self.size = size
         self.raw = np.where(self.measured, values, np.nan) / size

@@ -276,7 +276,7 @@ def _start_gain(problem: _Problem) -> tuple[Array, Array]:
 def _fitted(problem: _Problem, start: tuple[Array, Array], *, offsets: bool, gains: bool) -> _Fit:
     """Fit by Gauss and Newton's steps, formulas eliminated, with variances found on the way."""
     offset, gain = start[0].copy(), start[1].copy()
-    typical = float(np.median(np.abs(problem.values))) or 1.0
+    typical = max(float(np.median(np.abs(problem.values))), 1e-6)
     offset_variance = max(float(offset @ offset) / len(offset), 1e-4 * typical**2)
     gain_variance = max(float((gain - 1) @ (gain - 1)) / len(gain), 1e-4)
     level, interaction = 1.0, 0.0
