@@ -335,11 +335,12 @@ class Campaign:
 
         number = self._latest_round() if round is None else round
         files = exporting.files(self.store, self.definition, number, kind)
-        if dry_run:
-            return [Path(out) / name for name in files]
-        paths = write_files(Path(out), files)
-        with self.store.writing("export", kind=kind) as writing:
-            store.mark_exported(writing, number)
+        paths = [Path(out) / name for name in files]
+        if not dry_run:
+            with self.store.writing("export", kind=kind) as writing:
+                store.mark_exported(writing, number)
+                # last, so that no file is written where the campaign cannot note it
+                write_files(Path(out), files)
         return paths
 
     def record(

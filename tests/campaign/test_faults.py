@@ -206,6 +206,17 @@ def test_files_of_a_round_are_not_left_in_part(proposed, tmp_path, monkeypatch):
     assert len(store.read_events(proposed.store)) == event
 
 
+def test_no_file_is_written_where_the_export_cannot_be_noted(proposed, tmp_path):
+    out = tmp_path / "out"
+    old = contents(proposed.store.path)
+    proposed.store.connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(RefusedError, match=r'campaign\.db" is read-only, so nothing was changed'):
+        proposed.export("manual", out)
+    proposed.store.connection.execute("PRAGMA query_only = OFF")
+    assert not out.exists()
+    assert contents(proposed.store.path) == old
+
+
 # -- second writers -----------------------------------------------------------------------------
 
 
