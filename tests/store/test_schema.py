@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import shutil
 import sqlite3
-from pathlib import Path
 
 import pytest
 
 from labloop.errors import RefusedError
 from labloop.store import (
-    Result,
-    add_file,
-    add_measurements,
     check_store,
     create_store,
     open_store,
@@ -173,54 +168,3 @@ def test_an_upgrade_that_would_lose_rows_is_undone(old_store, monkeypatch):
     monkeypatch.setattr(schema, "STEPS", steps)
     with open_store(old_store) as store:
         assert read_counts(store).sources == {"CHO-S": (2, 2)}
-
-
-OLD = sorted((Path(__file__).parent / "old").glob("schema-*.db"))
-
-
-def test_there_is_a_database_of_every_older_schema():
-    assert [path.name for path in OLD] == [f"schema-{version}.db" for version in range(1, NOW)]
-
-
-def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return every table's rows; new columns are left out."""
-    connection = sqlite3.connect(path)
-    found = {}
-    for (table,) in connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '#_%' ESCAPE '#'"
-    ).fetchall():
-        old = sqlite3.connect(OLD[0]).execute(f"PRAGMA table_info({table})").fetchall()
-        columns = ", ".join(row[1] for row in old)
-        found[table] = connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2").fetchall()
-    connection.close()
-    return found
-
-
-@pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
-def test_a_campaign_of_every_older_schema_is_upgraded_with_all_that_is_in_it(old, tmp_path):
-    path = Path(shutil.copy(old, tmp_path / "campaign.db"))
-    before = rows_of(path)
-    with open_store(path) as store:
-        assert check_store(store) == []
-        assert [r.state for r in read_rounds(store)] == [
-            "proposed", "exported", "recorded", "abandoned",
-        ]  # fmt: skip
-        measured = round_measurements(store, 3)
-        assert [(m.value, m.status, m.reason) for m in measured] == [
-            (2.0, "ok", None), (3.0, "ok", None), (None, "missing", None),
-            (1.5, "excluded", "a bubble"),
-        ]  # fmt: skip
-        assert {(m.plate_label, m.well_label) for m in measured} == {(None, None)}
-        with store.writing("record") as writing:
-            file = add_file(writing, "3" * 64, "more.csv", "results")
-            add_measurements(
-                writing,
-                [Result("titre", 2.0, formula=2, plate_label="P1", well_label="A1")],
-                file=file,
-            )
-        assert check_store(store) == []
-    after = rows_of(path)
-    assert {t: rows[: len(before[t])] for t, rows in after.items() if t in before} == before
-    version = old.stem.rpartition("-")[2]
-    kept = path.with_name(f"campaign.schema-{version}.db")
-    assert rows_of(kept) == before
