@@ -73,3 +73,25 @@ def test_blends_learns_one_polymer_and_chooses_plates_of_the_other(tmp_path: Pat
     for way in ("random choice", "best of the history", "labloop", "SingleTaskGP, qLogEI"):
         assert sum(line.startswith(way) for line in done.stdout.splitlines()) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_cell_free_reads_the_workbooks_of_a_plate_reader(real_tables: Path, tmp_path: Path) -> None:
+    if not (real_tables / "cftx" / "raw").is_dir():
+        pytest.skip(f"{real_tables} has no folder cftx/raw")
+    options = ("--plates", "2", "--folds", "2", "--tables", str(real_tables), "--out", "campaigns")
+    done = run("cell_free", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("plate 0: 618 readings, 103 new buffers") == 2
+    assert done.stdout.count("plate 1: 360 readings, 50 new buffers") == 2
+    assert done.stdout.count("mRNA") == 2
+
+
+@pytest.mark.slow
+def test_cell_free_says_where_its_files_are_to_be_had(tmp_path: Path) -> None:
+    done = run("cell_free", "--tables", "nowhere", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "The lab's files are not in nowhere: clone https://github.com/LwSyBER/CFTX there, or say "
+        "--tables.\n"
+    )
