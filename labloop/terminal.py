@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,14 +34,49 @@ def speak_utf8() -> None:
                 stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
+# Control characters, among them what begins a terminal's commands (ECMA-48: C0 and C1), characters
+# that turn the text around them (Unicode TR36, bidirectional overrides), and ends of lines.
+_HIDDEN = ("Cc", "Cf", "Zl", "Zp")
+
+
+def visible(text: str) -> str:
+    """Return a text that a terminal shows and never obeys: hidden characters become `�`.
+
+    Names of files and cells of tables may hold anything; only ends of lines are kept.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if c != "\n" and _is_hidden(c) else c for c in text)
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) in _HIDDEN
+
+
 def say(text: str) -> None:
     """Write prose to standard error."""
-    click.echo(text, err=True)
+    click.echo(visible(text), err=True)
+
+
+def show(text: str) -> None:
+    """Write a line, or several, to standard output."""
+    click.echo(visible(text))
+
+
+def show_path(path: Path) -> None:
+    """Write a path to standard output: as it is into a pipe, as `visible` has it on a terminal."""
+    click.echo(visible(str(path)) if sys.stdout.isatty() else path, color=True)
 
 
 def show_json(value: object) -> None:
     """Write JSON to standard output; NaN and infinity become null."""
-    click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=2))
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=2)
+    # JSON itself escapes only the first 32 of them
+    click.echo(re.sub(r"[^\n -~]", _as_json, text))
+
+
+def _as_json(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1] if _is_hidden(match[0]) else match[0]
 
 
 def _finite(value: Any) -> Any:
@@ -69,23 +107,28 @@ def show_frame(frame: pd.DataFrame) -> None:
         frame = frame.reset_index()
     columns = [_column(name, frame[name]) for name in frame.columns]
     for cells in zip(*columns, strict=True):
-        click.echo("  ".join(cells).rstrip())
+        show("  ".join(cells).rstrip())
 
 
 def _column(name: str, values: pd.Series) -> list[str]:
     """Return a column's cells with its heading, padded to one width; numbers to the right."""
     import pandas as pd
 
+    heading = _one_line(str(name))
     texts = [_text(value) for value in values]
-    width = max(map(len, [str(name), *texts]))
+    width = max(map(len, [heading, *texts]))
     pad = str.rjust if pd.api.types.is_numeric_dtype(values) else str.ljust
-    return [pad(text, width) for text in (str(name), *texts)]
+    return [pad(text, width) for text in (heading, *texts)]
 
 
 def _text(value: Any) -> str:
     if _is_missing(value):
         return "–"
-    return plain(value) if isinstance(value, float) else str(value)
+    return plain(value) if isinstance(value, float) else _one_line(str(value))
+
+
+def _one_line(text: str) -> str:
+    return visible(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def _is_missing(value: Any) -> bool:

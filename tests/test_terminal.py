@@ -5,11 +5,25 @@ from __future__ import annotations
 import io
 import json
 import sys
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
 
-from labloop.terminal import progress_shown, records, say, show_frame, show_json, speak_utf8
+from labloop.terminal import (
+    progress_shown,
+    records,
+    say,
+    show,
+    show_frame,
+    show_json,
+    show_path,
+    speak_utf8,
+    visible,
+)
 
 
 def test_a_frame_is_an_aligned_table_with_numbers_to_the_right(capsys):
@@ -102,3 +116,43 @@ def test_an_old_terminal_gets_replacements(monkeypatch):
     print("培地")
     stream.flush()
     assert screen.getvalue().split() == [b"??"]
+
+
+# What a terminal obeys (a title, colours, a C1 control), and what turns the text around it.
+COMMANDS = "\x1b]0;title\x07\x1b[31m\x9b2J\x08\r\u202eevil\u2066"
+SHOWN = "�]0;title��[31m�2J���evil�"
+
+
+@given(st.text())
+def test_what_is_shown_holds_nothing_that_a_terminal_obeys(text):
+    shown = visible(text)
+    assert len(shown) == len(text)
+    assert not {unicodedata.category(c) for c in shown if c != "\n"} & {"Cc", "Cf", "Zl", "Zp"}
+    assert all(a in (b, "�") for a, b in zip(shown, text, strict=True))
+
+
+def test_names_in_any_language_are_shown_as_they_are(capsys):
+    for text in ("培地 1", "全角\u3000空白", "5\u00a0µM", "Füllung\nzwei Zeilen", "נוזל"):
+        assert visible(text) == text
+
+
+def test_what_a_file_says_is_never_a_command_to_the_terminal(capsys):
+    say(f"read {COMMANDS}")
+    show(f"read {COMMANDS}")
+    show_frame(pd.DataFrame({COMMANDS: [f"{COMMANDS}\nx", "y"]}))
+    out, err = capsys.readouterr()
+    assert err == f"read {SHOWN}\n"
+    assert out == f"read {SHOWN}\n{SHOWN}\n{SHOWN}�x\ny\n"
+    show_json({COMMANDS: [COMMANDS, "培地\n"]})
+    out = capsys.readouterr().out
+    assert visible(out) == out
+    assert json.loads(out) == {COMMANDS: [COMMANDS, "培地\n"]}
+
+
+def test_a_path_goes_into_a_pipe_as_it_is(monkeypatch, capsys):
+    path = Path(f"out/{COMMANDS}.csv")
+    show_path(path)
+    assert capsys.readouterr().out == f"{path}\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_path(path)
+    assert capsys.readouterr().out == f"{Path('out', SHOWN)}.csv\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from labloop.cli.options import campaign_argument, dry_run_option, json_option, open_campaign
-from labloop.terminal import progress_shown, records, say, show_frame, show_json
+from labloop.terminal import progress_shown, records, say, show, show_frame, show_json, show_path
 
 
 @click.command()
@@ -66,7 +66,7 @@ def log(ctx: click.Context, campaign: str, last: int | None, as_json: bool) -> N
         width = len(str(shown[-1].sequence))
         for event in shown:
             at = datetime.fromisoformat(event.at).astimezone().strftime("%Y-%m-%d %H:%M")
-            click.echo(f"{event.sequence:>{width}}  {at}  {event.who}  {in_words(event)}")
+            show(f"{event.sequence:>{width}}  {at}  {event.who}  {in_words(event)}")
     say(chronicle.sentence)
     ctx.exit(1 if chronicle.faults else 0)
 
@@ -79,7 +79,7 @@ def backup(campaign: str, file: Path, dry_run: bool) -> None:
     """Copy the campaign's database, whole, even while it is in use."""
     with open_campaign(campaign) as opened:
         opened.backup(file, dry_run=dry_run)
-    click.echo(file)
+    show_path(file)
     if dry_run:
         say("This was a rehearsal; nothing was written.")
     else:

@@ -17,7 +17,7 @@ from labloop.cli.options import (
     reading_options,
     where_options,
 )
-from labloop.terminal import progress_shown, records, say, show_frame, show_json
+from labloop.terminal import progress_shown, records, say, show, show_frame, show_json
 
 
 @click.command()
@@ -157,7 +157,7 @@ def simulate(
         )
     else:
         for place, measure in enumerate(simulation.measures):
-            click.echo(("\n" if place else "") + measure.title)
+            show(("\n" if place else "") + measure.title)
             show_frame(simulation.table(measure))
         say("")
         for sentence in (*simulation.notes, *simulation.warnings, *simulation.outcome):

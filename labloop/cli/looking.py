@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labloop.cli.options import campaign_argument, json_option, open_campaign
-from labloop.terminal import records, say, show_frame, show_json
+from labloop.terminal import records, say, show, show_frame, show_json, show_path
 
 if TYPE_CHECKING:
     from labloop.campaign.standing import Standing
@@ -38,15 +38,15 @@ def status(campaign: str, as_json: bool) -> None:
             }
         )
         return
-    click.echo(standing.name)
+    show(standing.name)
     for name, (formulas, measurements) in counts.sources.items():
-        click.echo(f"history   {name}: {formulas} formulas, {measurements} measurements")
-    click.echo(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
+        show(f"history   {name}: {formulas} formulas, {measurements} measurements")
+    show(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
     for number, state in standing.rounds:
         absent = ", ".join(f"{r} of {n} wells" for r, n in _waiting(standing, number).items())
-        click.echo(f"round {number:<3} {state}{f' in part: {absent} missing' if absent else ''}")
+        show(f"round {number:<3} {state}{f' in part: {absent} missing' if absent else ''}")
     command, reason = standing.next
-    click.echo(f"next      {command}   ({reason})")
+    show(f"next      {command}   ({reason})")
 
 
 def _waiting(standing: Standing, number: int) -> dict[str, int]:
@@ -79,7 +79,7 @@ def best(campaign: str, top: int, as_json: bool) -> None:
 def report(campaign: str, number: int | None, out: Path) -> None:
     """Write a round's report, one HTML file."""
     with open_campaign(campaign) as opened:
-        click.echo(opened.report(out, number))
+        show_path(opened.report(out, number))
 
 
 @click.command()

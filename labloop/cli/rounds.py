@@ -14,7 +14,7 @@ from labloop.cli.options import (
     open_campaign,
     where_options,
 )
-from labloop.terminal import progress_shown, records, say, show_frame, show_json
+from labloop.terminal import progress_shown, records, say, show_frame, show_json, show_path
 
 
 @click.command()
@@ -77,7 +77,7 @@ def export(campaign: str, kind: str, number: int | None, out: Path, dry_run: boo
     with open_campaign(campaign) as opened:
         paths = opened.export(kind, out, number, dry_run=dry_run)
     for path in paths:
-        click.echo(path)
+        show_path(path)
     if dry_run:
         say("This was a rehearsal; nothing was written.")
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from labloop.cli.options import SEED, campaign_argument, json_option, open_campaign
-from labloop.terminal import progress_shown, say, show_frame, show_json
+from labloop.terminal import progress_shown, say, show, show_frame, show_json, show_path
 
 
 @click.command()
@@ -22,7 +22,7 @@ def demo(rounds: int, seed: int, out: Path | None) -> None:
     from labloop.simulate.demo_run import run_demo
 
     with progress_shown() as progress:
-        run_demo(out, rounds, seed, click.echo, progress)
+        run_demo(out, rounds, seed, show, progress)
 
 
 @click.command()
@@ -36,7 +36,7 @@ def init(campaign: str, like: str) -> None:
     from labloop.campaign.standing import quoted
 
     folder = start(home_of(campaign), like)
-    click.echo(folder / "campaign.toml")
+    show_path(folder / "campaign.toml")
     say(f"Edit this file, then: labloop check {quoted(folder)}")
 
 
