@@ -5,9 +5,11 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 PEERS = .venv-peers
 OPENTRONS = .venv-opentrons
+FUZZ = .venv-fuzz
+MINUTES ?= 10
 RESULTS ?= build/benchmarks
 
-.PHONY: demo test test-all test-robots check format clean bench-surrogate bench-peers bench-patent \
+.PHONY: demo test test-all test-robots fuzz check format clean bench-surrogate bench-peers bench-patent \
 	bench-campaigns bench-layout bench-noise bench-worklists bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
@@ -21,6 +23,9 @@ test-all: $(READY)  ## every test
 
 test-robots: $(READY) $(VENV)/.robots $(OPENTRONS)/.ready  ## worklists against the programs of others
 	LABLOOP_ROBOTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/robots
+
+fuzz: $(FUZZ)/.ready  ## the readers on spoilt files, for MINUTES in all; needs Linux or macOS
+	OMP_NUM_THREADS=1 $(FUZZ)/bin/python -m fuzz --minutes $(MINUTES)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -61,7 +66,7 @@ bench-speed: $(READY)  ## times and memory, from pretraining to a plate
 	$(BIN)/python -m benchmarks.speed
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(OPENTRONS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(OPENTRONS) $(FUZZ) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -73,6 +78,11 @@ $(PEERS)/.ready: benchmarks/peers/constraints.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --constraint benchmarks/peers/constraints.txt baybe
 	touch $(PEERS)/.ready
+
+$(FUZZ)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --constraint constraints.txt --editable . "atheris>=3.0" hypothesis pytest
+	touch $@
 
 $(VENV)/.robots: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group robots
