@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from labloop.definition import Definition
 from labloop.errors import RefusedError, RejectedError
 from labloop.store import Writing
 from labloop.tables import MeasuredRows, Table, read_results
-from labloop.tables.columns import ColumnMatch, fold, match_columns
+from labloop.tables.columns import ColumnMatch, match_columns
 from labloop.tables.joining import Layout
 
 if TYPE_CHECKING:
@@ -50,8 +50,16 @@ def record(
         _refuse_of_own(correct=correct, number=number)
         rows = mapped_rows(definition, read, map, columns, ignore)
         return add_rows(writing, definition, read, rows, file, source=None)
+    match, _ = match_columns(
+        read,
+        definition.components,
+        definition.responses,
+        columns=columns,
+        ignore=ignore,
+        aliases=definition.aliases,
+    )
     if number is None:
-        number = _waiting_round(writing, definition, read, columns or {}, ignore)
+        number = _waiting_round(writing, definition, match)
     names = {} if number is None else control_names(writing.store, number)
     found = read_results(
         read,
@@ -67,14 +75,6 @@ def record(
         _refuse_of_own(correct=correct, number=None)
         return add_rows(writing, definition, read, found, file, source=None)
     assert number is not None
-    match, _ = match_columns(
-        read,
-        definition.components,
-        definition.responses,
-        columns=columns,
-        ignore=ignore,
-        aliases=definition.aliases,
-    )
     refuse_other_formulas(writing, definition, read, match, found, number)
     placed = _placed(writing, definition, read, match, found, names, number)
     known = results_of_round(writing.store, number)
@@ -134,16 +134,9 @@ def _refuse_of_round(read: Table, number: int | None) -> None:
         )
 
 
-def _waiting_round(
-    writing: Writing,
-    definition: Definition,
-    table: Table,
-    columns: Mapping[str, str],
-    ignore: Sequence[str],
-) -> int | None:
+def _waiting_round(writing: Writing, definition: Definition, match: ColumnMatch) -> int | None:
     """Return the one round that waits for results, if the table can belong to a round."""
-    names = {fold(columns.get(name, name)) for name in table.names if name not in ignore}
-    if not names & {"well", "formula"}:
+    if not match.keys.keys() & {"well", "formula"}:
         return None
     known = writing.store.rows("SELECT number, state FROM current_round ORDER BY number")
     waiting = [number for number, state in known if state in ("proposed", "exported")]
@@ -157,28 +150,15 @@ def _waiting_round(
             "round with --round, or, for formulas of the lab's own, give the components' columns "
             "and leave out wells and formulas with --ignore."
         )
-    if waiting and "formula" not in names:
-        _refuse_two_meanings(writing, definition, table, columns, ignore, waiting[0])
+    if waiting and "formula" not in match.keys:
+        _refuse_two_meanings(writing, definition, match, waiting[0])
     return int(waiting[0]) if waiting else None
 
 
 def _refuse_two_meanings(
-    writing: Writing,
-    definition: Definition,
-    table: Table,
-    columns: Mapping[str, str],
-    ignore: Sequence[str],
-    waiting: int,
+    writing: Writing, definition: Definition, match: ColumnMatch, waiting: int
 ) -> None:
     """Refuse a table that may as well be the rest of an earlier round: wells have no numbers."""
-    match, _ = match_columns(
-        table,
-        definition.components,
-        definition.responses,
-        columns=columns,
-        ignore=ignore,
-        aliases=definition.aliases,
-    )
     for name, column in zip(definition.response_names, match.responses, strict=True):
         lacking = [] if column is None else _lacking(writing, name)
         if lacking:

@@ -430,3 +430,12 @@ def test_a_logarithm_of_nothing_above_zero_is_refused_with_its_remedy(fresh, lab
         '[[response]] "titre" has transform = "log", but no measured value is above zero; remove '
         "the transform."
     )
+
+
+def test_a_round_is_found_by_a_column_that_an_alias_makes_its_wells(proposed, lab):
+    definition = lab.definition() | {"aliases": {"Position": "well"}}
+    results = lab.results(proposed, 1).rename(columns={"well": "Position"})
+    with lab.rewrite(proposed, definition) as campaign:
+        recorded = campaign.record(results)
+    assert recorded.round == 1
+    assert recorded.measurements == len(results) * len(lab.responses)
