@@ -376,6 +376,22 @@ def test_status_quotes_a_folder_with_spaces(home, tmp_path):
     assert json.loads(run("status", folder, "--json")[0])["next"] == f'labloop propose "{folder}"'
 
 
+def test_best_says_what_no_formula_is_known_in(tmp_path):
+    folder = tmp_path / "two"
+    (tmp_path / "like.toml").write_text(
+        DEFINITION.replace("[formulas.", '[[response]]\nname = "density"\n\n[formulas.'),
+        encoding="utf-8",
+    )
+    run("init", folder, "--like", tmp_path / "like.toml")
+    run("propose", folder, "--seed", 1)
+    run("record", folder, results(folder, 1, tmp_path / "results.csv"))
+    assert run("best", folder) == (
+        "",
+        "No formula is known in all that the goals are of: titre, density.\n",
+    )
+    assert run("best", folder, "--json") == ("[]\n", "")
+
+
 def test_best(copied, tmp_path):
     folder = copied("proposed")
     assert run("best", folder) == ("", "Nothing was measured yet.\n")

@@ -62,10 +62,14 @@ def best(campaign: str, top: int, as_json: bool) -> None:
     """List the best measured formulas."""
     with open_campaign(campaign) as opened:
         frame = opened.best(top)
+        has_results = opened.status().counts.own_measurements > 0
+        aims = [r.name for r in opened.definition.responses if r.goal != "observe"]
     if as_json:
         show_json(records(frame))
     elif len(frame):
         show_frame(frame)
+    elif has_results:
+        say(f"No formula is known in all that the goals are of: {', '.join(aims)}.")
     else:
         say("Nothing was measured yet.")
 
