@@ -529,6 +529,7 @@ class Campaign:
         and above_range), `status` (ok, below_range, above_range, missing, excluded, or outlier
         where the well lies too far from its replicates to count), `reason` of an exclusion or an
         outlier, and `corrected`, the value after the plate's and the place's effects are taken off.
+        Its `attrs["plates"]` are sentences on what the plates did. History is left out.
 
         Raises:
             RefusedError: There is no such round.

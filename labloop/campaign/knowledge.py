@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labloop import noise, store
-from labloop.campaign.measured import measured_wells
+from labloop.campaign.measured import SeenWells, measured_wells, seen_wells
 from labloop.definition import Component, Definition, Response
 from labloop.errors import RefusedError, did_you_mean
 from labloop.noise import observe
@@ -106,10 +106,13 @@ def refuse_lost_meaning(opened: Store, definition: Definition, up_to: int = NOW)
 
 def own(opened: Store, definition: Definition, up_to: int = NOW) -> Observed:
     """Return the campaign's own measured formulas as they were known after the event `up_to`."""
+    return own_of(opened, definition, seen_wells(opened, definition, up_to=up_to), up_to)
+
+
+def own_of(opened: Store, definition: Definition, seen: SeenWells, up_to: int = NOW) -> Observed:
+    """Return the campaign's own measured formulas from wells that were seen already."""
     formulas = store.campaign_formulas(opened, definition.component_names, up_to=up_to)
-    measured = store.campaign_measurements(opened, up_to=up_to)
-    seen = _observe(opened, measured, definition)
-    return _observed(formulas, [(seen, -1)], (), definition.components)
+    return _observed(formulas, [(seen.observed, -1)], (), definition.components)
 
 
 def history(opened: Store, definition: Definition, up_to: int = NOW) -> Observed:

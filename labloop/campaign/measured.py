@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labloop import store
-from labloop.definition import Response
-from labloop.noise import Wells
-from labloop.store import Measurement, Store
+from labloop import noise, store
+from labloop.definition import Definition, Response
+from labloop.noise import Wells, observe
+from labloop.store import NOW, Measurement, Store
 from labloop.wells import SHAPES, parse_well, position
 
 Ints = npt.NDArray[np.int64]
@@ -45,6 +45,33 @@ class MeasuredWells:
     plates: tuple[Plate, ...]
     rows: Ints
     columns: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class SeenWells:
+    """The campaign's own measurements and what was made of them.
+
+    Attributes:
+        measured: As the store has them.
+        found: The same as wells.
+        observed: Their corrections, and one observation a formula and response.
+    """
+
+    measured: Sequence[Measurement]
+    found: MeasuredWells
+    observed: noise.Observed
+
+
+def seen_wells(
+    opened: Store, definition: Definition, *, blanks: bool = False, up_to: int = NOW
+) -> SeenWells:
+    """Return the own wells as they were known after an event; those of no formula on demand.
+
+    Wells of no formula change nothing of the others.
+    """
+    measured = store.campaign_measurements(opened, blanks=blanks, up_to=up_to)
+    found = measured_wells(opened, measured, definition.responses)
+    return SeenWells(measured, found, observe(found.wells, **definition.noise.model_dump()))
 
 
 def measured_wells(

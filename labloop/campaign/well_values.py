@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labloop import store
-from labloop.campaign.measured import Plate, measured_wells
+from labloop.campaign.measured import Plate, SeenWells, seen_wells
 from labloop.definition import Definition
-from labloop.noise import observe
 from labloop.store import Store
 
 if TYPE_CHECKING:
@@ -21,23 +20,29 @@ def wells_frame(opened: Store, definition: Definition, number: int | None) -> pd
 
     Raises RefusedError where there is no such round.
     """
-    import pandas as pd
-
     if number is not None:
         store.read_round(opened, number)
-    measured = store.campaign_measurements(opened, blanks=True)
-    found = measured_wells(opened, measured, definition.responses)
-    seen = observe(found.wells, **definition.noise.model_dump())
+    seen = seen_wells(opened, definition, blanks=True)
+    frame = frame_of(opened, seen, number)
+    frame.attrs["plates"] = list(plates_did(opened, definition, seen, number))
+    return frame
+
+
+def frame_of(opened: Store, seen: SeenWells, number: int | None) -> pd.DataFrame:
+    """Return the frame of wells that were seen, those of one round or all."""
+    import pandas as pd
+
+    found, observed = seen.found, seen.observed
     formulas = store.campaign_formulas(opened, [])
     names = dict(zip(formulas.ids, formulas.names, strict=True))
     rows = []
-    for k, m in enumerate(measured):
+    for k, m in enumerate(seen.measured):
         row, column = int(found.rows[k]), int(found.columns[k])
         if row < 0 or (number is not None and m.round != number):
             continue
         status, reason = m.status, m.reason
-        if seen.flagged[row, column]:
-            reason = f"outlier: {seen.scores[row, column]:.1f} sd from its replicates"
+        if observed.flagged[row, column]:
+            reason = f"outlier: {observed.scores[row, column]:.1f} sd from its replicates"
             status = "outlier"
         plate = found.wells.plates[row]
         of: Plate | None = None if plate < 0 else found.plates[plate]
@@ -45,7 +50,7 @@ def wells_frame(opened: Store, definition: Definition, number: int | None) -> pd
             (
                 m.round, None if of is None else of.name, m.well or m.well_label,
                 "" if m.formula is None else names[m.formula] or str(m.formula),
-                m.response, m.value, status, reason, seen.corrected[row, column],
+                m.response, m.value, status, reason, observed.corrected[row, column],
             )
         )  # fmt: skip
     frame = pd.DataFrame(
@@ -58,3 +63,38 @@ def wells_frame(opened: Store, definition: Definition, number: int | None) -> pd
     frame["round"] = frame["round"].astype("Int64")
     frame["value"] = frame["value"].astype(np.float64)
     return frame
+
+
+def plates_did(
+    opened: Store, definition: Definition, seen: SeenWells, number: int | None
+) -> tuple[str, ...]:
+    """Return what the plates of a round, or all, did to values, in sentences."""
+    from labloop.report.plate_readings import PlateReadings
+    from labloop.report.plate_sentences import what_plates_did
+    from labloop.report.subjects import Response
+
+    files = {file.id: file.name for file in store.read_files(opened)}
+    plates = seen.found.plates
+    return what_plates_did(
+        PlateReadings(
+            wells=seen.found.wells,
+            seen=seen.observed,
+            names=[_called(plate, files) for plate in plates],
+            shown=np.array([number is None or p.round == number for p in plates], dtype=bool),
+            responses=[Response(r.name, r.unit, r.goal, np.nan) for r in definition.responses],
+            controls=_controls(opened),
+            switches=definition.noise.model_dump(),
+        )
+    )
+
+
+def _called(plate: Plate, files: dict[int, str]) -> str:
+    if plate.round is not None:
+        return f"plate {plate.name} of round {plate.round}"
+    name = plate.name if plate.name.casefold().startswith("plate") else f"plate {plate.name}"
+    return name if plate.file is None else f"{name} of {files[plate.file]}"
+
+
+def _controls(opened: Store) -> set[int]:
+    rows = opened.rows("SELECT DISTINCT formula FROM well WHERE role = 'control'")
+    return {int(formula) for (formula,) in rows if formula is not None}

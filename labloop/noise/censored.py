@@ -36,7 +36,7 @@ def censored_means(
     sd = np.sqrt(np.maximum(variances, 1e-300))
     means, worth = start.copy(), measured.astype(np.float64)
     for _ in range(_STEPS):
-        a = sides * (means[group] - limits) / sd[group]
+        a = np.clip(sides * (means[group] - limits) / sd[group], -1e100, 1e100)
         hazard = np.exp(np.clip(-(a**2) / 2 - _LOG_ROOT_2PI - log_ndtr(a), -700.0, 700.0))
         # h(h + a) lies between 0 and 1; far beyond the limit its terms cancel.
         bent = np.clip(np.where(a < -1e4, 1.0, hazard * (hazard + a)), 0.0, 1.0)

@@ -45,6 +45,7 @@ class Observed(Observations):
         offset_error: (plates, m) standard error relative to the plates that it is connected with;
             where not connected, how much plates usually differ (0: not known to differ).
         gain_error: (plates, m) likewise.
+        error_product: (plates, m) covariance of the two errors.
         connected: (plates, m) whether a plate has formulas in common with another; one that has
             none is left as it was read.
         position: (n, m) what the well's place adds to the true value.
@@ -58,6 +59,7 @@ class Observed(Observations):
     gain: Array
     offset_error: Array
     gain_error: Array
+    error_product: Array
     connected: Flags
     position: Array
 
@@ -161,7 +163,9 @@ class _Response:
         self.plates, self.positions, self.outliers = plates, positions, outliers
         self.measured = wells.measured[:, k]
         values = wells.values[:, k]
-        sizes = np.abs(values[self.measured])
+        self.own = layout.subject >= 0
+        # Blanks are not to change what formulas get.
+        sizes = np.abs(values[self.measured & self.own])
         largest = float(sizes.max(initial=0.0)) or 1.0
         size = max(float(np.median(sizes)) if sizes.size else 1.0, 1e-9 * largest)
         # All steps work on numbers about one.
@@ -169,7 +173,6 @@ class _Response:
         self.raw = np.where(self.measured, values, np.nan) / size
         self.sides = np.where(self.measured, 0, wells.sides[:, k]).astype(np.int8)
         self.limits = np.where(self.sides != 0, wells.limits[:, k] / size, np.nan)
-        self.own = layout.subject >= 0
         count = len(wells.formulas)
         self.flagged, self.scores = np.zeros(count, dtype=bool), np.zeros(count)
         self.effects = PlateEffects.none(len(wells.shapes))
@@ -474,6 +477,9 @@ def _joined(wells: Wells, formulas: Counts, found: list[_Seen]) -> Observed:
             [e[:plates] * one.size for e, one in zip(errors, found, strict=True)], plates
         ),
         gain_error=columns([e[plates:] for e in errors], plates),
+        error_product=columns(
+            [np.diag(one.effects.covariance, plates)[:plates] * one.size for one in found], plates
+        ),
         connected=columns(
             [(one.effects.component >= 0).astype(np.float64) for one in found], plates
         ).astype(bool),
