@@ -91,7 +91,10 @@ def report(campaign: str, number: int | None, out: Path) -> None:
 @click.option("--round", "number", type=int, help="All, and the lab's own plates, if left out.")
 @json_option
 def wells(campaign: str, number: int | None, as_json: bool) -> None:
-    """List every measured well: raw value, status and why, corrected value."""
+    """List every measured well: raw value, status and why, corrected value.
+
+    History is left out.
+    """
     with open_campaign(campaign) as opened:
         frame = opened.wells(number)
     if as_json:
@@ -100,3 +103,5 @@ def wells(campaign: str, number: int | None, as_json: bool) -> None:
         show_frame(frame)
     else:
         say("Nothing was measured yet.")
+    for sentence in frame.attrs["plates"]:
+        say(sentence)
