@@ -9,13 +9,15 @@ import re
 from pathlib import Path
 
 from labloop.definition import Definition, parse, read_text
+from labloop.definition.checks.naming import bad_name
 from labloop.errors import DefinitionError, RefusedError, did_you_mean
 
 HOME = "campaigns"
-_FORBIDDEN = frozenset('<>:"|?*')
+_FORBIDDEN = frozenset('<>:"|?*\\')
 _DEVICES = frozenset(
-    {"con", "prn", "aux", "nul"}
-    | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    # Windows takes the superscripts for the digits (Microsoft, Naming Files, Paths, and Namespaces)
+    | {f"{port}{number}" for port in ("com", "lpt") for number in "123456789¹²³"}
 )
 
 
@@ -46,14 +48,19 @@ def create_folder(folder: str | Path, text: str) -> Path:
     some system cannot have, a link, an existing campaign or a place that cannot be written to.
     """
     folder = Path(folder)
-    problem = _bad_name(folder.name)
+    problem = _bad_name(folder.name) or bad_name(folder.name)
     if problem:
         raise RefusedError(f'A campaign cannot be called "{folder.name}": {problem}.')
+    for parent in folder.parents:
+        if _is_device(parent.name) and not parent.exists():
+            raise RefusedError(
+                f'A campaign cannot lie in "{parent}": Windows keeps this name for a device.'
+            )
     if folder.is_symlink():
         raise RefusedError(f'"{folder}" is a link; give the folder that it points to.')
     toml = folder / "campaign.toml"
     for existing in (toml, folder / "campaign.db"):
-        if existing.exists():
+        if existing.exists() or existing.is_symlink():
             raise RefusedError(f'There is a campaign in "{folder}" already; it was left as it is.')
     beside = toml.with_name(f".campaign.toml.{os.getpid()}")
     try:
@@ -72,12 +79,17 @@ def _bad_name(name: str) -> str:
     if name in ("", ".", ".."):
         return "it needs a name of its own"
     if any(character in _FORBIDDEN or not character.isprintable() for character in name):
-        return 'names may not contain < > : " | ? * or characters that cannot be seen'
+        return 'names may not contain < > : " | ? * \\ or characters that cannot be seen'
     if name != name.strip() or name.endswith("."):
         return "names may not begin or end with a space, or end with a dot"
-    if name.split(".")[0].casefold() in _DEVICES:
+    if _is_device(name):
         return "Windows keeps this name for a device"
     return ""
+
+
+def _is_device(name: str) -> bool:
+    """Return whether Windows takes the name for a device, with any ending or blanks before it."""
+    return name.split(".")[0].rstrip().casefold() in _DEVICES
 
 
 def start(folder: Path, like_name: str) -> Path:

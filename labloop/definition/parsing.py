@@ -58,6 +58,13 @@ def parse(source: str | Mapping[str, Any], where: str = "The definition") -> Def
             source = tomllib.loads(source)
         except tomllib.TOMLDecodeError as error:
             raise DefinitionError(f"{where} is not valid TOML.", [str(error)]) from None
+        except RecursionError:
+            problem = "lists or tables are nested too deeply"
+            raise DefinitionError(f"{where} cannot be read.", [problem]) from None
+        except ValueError:
+            # Python's own limit against integers that take minutes to convert
+            problem = "a whole number has more than 4300 digits"
+            raise DefinitionError(f"{where} cannot be read.", [problem]) from None
     sections, problems = _validate_sections(source)
     problems += problems_of(sections, _invalid_components(source, sections))
     if problems:

@@ -85,7 +85,7 @@ def unpacked(blob: bytes, settings: dict[str, Any]) -> dict[str, Any]:
             "ranking_records": records,
         }
     except (
-        SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError,
+        SafetensorError, LookupError, TypeError, ValueError, AttributeError, OverflowError,
     ) as problem:  # fmt: skip
         raise _unusable(f"{type(problem).__name__}: {problem}") from problem
 

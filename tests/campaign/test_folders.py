@@ -12,7 +12,7 @@ from labloop.campaign.folders import find, home_of, like, ready_made, start
 from labloop.definition import load, parse
 from labloop.errors import DefinitionError, RefusedError
 
-NAMES = 'names may not contain < > : " | ? * or characters that cannot be seen'
+NAMES = 'names may not contain < > : " | ? * \\ or characters that cannot be seen'
 ENDS = "names may not begin or end with a space, or end with a dot"
 DEVICE = "Windows keeps this name for a device"
 
@@ -207,3 +207,27 @@ def test_a_folder_that_may_not_be_written_to(tmp_path, lab):
         Campaign.create(tmp_path / "new", lab.definition())
     tmp_path.chmod(0o700)
     assert str(error.value) == (f'"{tmp_path / "new"}" cannot be written to (Permission denied).')
+
+
+@pytest.mark.parametrize("name", ["con .txt", "COM¹", "CONIN$"])
+def test_a_device_under_any_spelling(tmp_path, name):
+    with pytest.raises(RefusedError, match=DEVICE):
+        start(tmp_path / name, "template")
+
+
+def test_a_folder_below_a_device(tmp_path):
+    with pytest.raises(RefusedError) as raised:
+        start(tmp_path / "CON" / "x", "template")
+    assert str(raised.value) == (
+        f'A campaign cannot lie in "{tmp_path / "CON"}": Windows keeps this name for a device.'
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dangling_link_in_the_place_of_the_database(tmp_path):
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "campaign.db").symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(RefusedError, match="There is a campaign in"):
+        start(folder, "template")
+    assert [path.name for path in folder.iterdir()] == ["campaign.db"]

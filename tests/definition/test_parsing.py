@@ -390,3 +390,33 @@ def test_any_nested_dict_is_a_definition_or_a_list_of_problems(source):
 def test_any_text_is_a_definition_or_a_list_of_problems(text):
     with pytest.raises(DefinitionError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x = " + "[" * 100_000, "lists or tables are nested too deeply"),
+        ("x = " + "{a=" * 100_000, "lists or tables are nested too deeply"),
+        ("x = " + "1" * 5000, "a whole number has more than 4300 digits"),
+    ],
+    ids=["lists", "tables", "digits"],
+)
+def test_toml_that_is_made_to_break_readers_is_refused(text, problem):
+    with pytest.raises(DefinitionError) as raised:
+        parse(text)
+    assert str(raised.value) == f"The definition cannot be read.\n  - {problem}"
+
+
+@pytest.mark.parametrize("name", ["=cmd", "+1", "-x", "@sum", "＝cmd", "＠sum"])
+def test_a_campaign_is_not_called_what_a_spreadsheet_would_run(name):
+    with pytest.raises(DefinitionError) as raised:
+        parse(
+            {
+                "name": name,
+                "component": [{"name": "glucose", "unit": "mM", "high": 1.0}],
+                "response": [{"name": "titre"}],
+            }
+        )
+    assert raised.value.problems == (
+        f'name: must not begin with "{name[0]}", which spreadsheets take for a calculation',
+    )

@@ -19,8 +19,9 @@ _SUFFIXES = ("mean", "sd", "sem", "wells")  # of a response's columns
 
 def campaign_name_problems(name: str | None) -> Iterator[str]:
     """Yield what is wrong with the name of the campaign."""
-    if name is not None and not name.strip():
-        yield "name: must not be empty"
+    problem = bad_name(name) if name is not None else ""
+    if problem:
+        yield f"name: {problem}"
 
 
 def name_problems(
@@ -56,7 +57,8 @@ def bad_name(name: str) -> str:
         return "must not be empty"
     if name != name.strip():
         return "must not begin or end with a space"
-    if name.startswith(CALCULATIONS):
+    # some spreadsheets take the wide signs of East Asian keyboards as well
+    if unicodedata.normalize("NFKC", name).startswith(CALCULATIONS):
         return f'must not begin with "{name[0]}", which spreadsheets take for a calculation'
     if not name.isprintable():
         return "must not hold line ends, tabs or other characters that cannot be seen"
