@@ -15,6 +15,7 @@ from labloop.campaign.recorded import (
     Outcome,
     Planned,
     outcome_of,
+    round_of_event,
     store_planned,
 )
 from labloop.campaign.rounds import control_names
@@ -82,7 +83,7 @@ def exclude_source(
         kept = None if source is None else {m.id for m in measured}
         measured = [m for m in of_file if kept is None or m.id in kept]
         writing.detail["file"] = found.name
-        number = _round_of_event(writing, found.event)
+        number = round_of_event(writing, found.event)
         if number is not None:
             writing.detail["round"] = number
     measured = [m for m in measured if response in (None, m.response)]
@@ -130,13 +131,6 @@ def _file(writing: Writing, wanted: str) -> store.File:
             f'Several files are called "{wanted}"; name the one by its hash: {listed}.'
         )
     return found[0]
-
-
-def _round_of_event(writing: Writing, event: int) -> int | None:
-    rows = writing.store.rows(
-        "SELECT json_extract(detail, '$.round') FROM event WHERE sequence = ?", (event,)
-    )
-    return None if not rows or rows[0][0] is None else int(rows[0][0])
 
 
 def _wells_of_round(

@@ -186,3 +186,11 @@ def shown_value(entry: Entry) -> str:
     if entry.value is None:
         return "–"
     return f"{_BOUND.get(entry.status, '')}{entry.value:.10g}"
+
+
+def round_of_event(writing: Writing, event: int) -> int | None:
+    """Return the round that an event is of, None for one of no round."""
+    rows = writing.store.rows(
+        "SELECT json_extract(detail, '$.round') FROM event WHERE sequence = ?", (event,)
+    )
+    return None if not rows or rows[0][0] is None else int(rows[0][0])

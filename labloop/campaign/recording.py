@@ -13,7 +13,7 @@ from labloop.campaign.compositions import add_rows, mapped_rows, results_of_row
 from labloop.campaign.correcting import Comparison, Placed, compare
 from labloop.campaign.matching import positions, refuse_other_formulas, results_of_round
 from labloop.campaign.opening import checked_text, open_table
-from labloop.campaign.recorded import Recorded, store_planned
+from labloop.campaign.recorded import Recorded, round_of_event, store_planned
 from labloop.campaign.rounds import control_names
 from labloop.definition import Definition
 from labloop.errors import RefusedError, RejectedError
@@ -44,7 +44,8 @@ def record(
     """Store measured results; see `Campaign.record`."""
     reason = _correction_reason(correct=correct, reason=reason)
     read = open_table(definition, table, **reading)
-    file = store.add_file(writing, read.sha256, read.source, "results")
+    again = _corrected_since(writing, read, number) if correct else None
+    file = store.add_file(writing, read.sha256, read.source, "results") if again is None else again
     ignore = tuple(ignore)
     if map is not None:
         _refuse_of_own(correct=correct, number=number)
@@ -80,6 +81,8 @@ def record(
     known = results_of_round(writing.store, number)
     compared = compare(placed, known, correct=correct, reason=reason)
     _refuse_others(read, number, compared)
+    if again is not None and not compared.planned:  # nothing was corrected since: refused
+        store.add_file(writing, read.sha256, read.source, "results")
     store_planned(writing, compared.planned, file)
     if reason is not None:
         writing.detail["reason"] = reason
@@ -98,6 +101,20 @@ def record(
         unused=read.unused,
         blanks=found.blanks,
     )
+
+
+def _corrected_since(writing: Writing, read: Table, number: int | None) -> int | None:
+    """Return the id of a file that was recorded for this round before, None for another file.
+
+    What corrected it may have been wrong: then the same file corrects that.
+    """
+    known = store.file_by_hash(writing.store, read.sha256)
+    if known is None or number is None:
+        return None
+    if round_of_event(writing, known.event) != number:
+        return None
+    writing.detail["files"] = [{"name": read.source, "sha256": read.sha256}]
+    return known.id
 
 
 def _correction_reason(*, correct: bool, reason: str | None) -> str | None:

@@ -58,6 +58,21 @@ def test_a_correction_supersedes_what_differs_and_nothing_else(recorded, lab):
     }
 
 
+def test_a_file_takes_back_what_wrongly_corrected_it(proposed, lab):
+    right = lab.results(proposed, 1)
+    proposed.record(right)
+    before = told(proposed)
+    proposed.record(right.assign(titre=9.5), round=1, correct=True)
+    with pytest.raises(RefusedError, match="was recorded before"):
+        proposed.record(right, round=1)
+    taken = proposed.record(right, round=1, correct=True)
+    assert taken.corrected == len(right)
+    assert told(proposed) == before
+    assert lab.log(proposed)[-1].detail["files"] == lab.log(proposed)[-3].detail["files"]
+    with pytest.raises(RefusedError, match="was recorded before"):
+        proposed.record(right, round=1, correct=True)
+
+
 def test_results_of_formulas_are_corrected_without_wells(proposed, lab):
     formulas = proposed.round(1).formulas.index.tolist()
     results = pd.DataFrame({"formula": formulas, "titre": np.arange(1.0, len(formulas) + 1)})
