@@ -28,8 +28,10 @@ _NO_TITLES: Final = frozenset(
 )
 # Readers write these just above a plate; they never say what was measured.
 _CIRCUMSTANCE: Final = re.compile(
-    r"(?:(?:start|end) ?)?(?:date|time)\b|temperature\b", re.IGNORECASE
+    r"(?:(?:start|end) ?)?(?:date|time)\b|(?:(?:actual|set) ?)?temperature\b", re.IGNORECASE
 )
+# Tecan's i-control names a reading so, some lines above its plate: settings stand between.
+_LABEL: Final = re.compile(r"label:\s*\S", re.IGNORECASE)
 # So many wells beside or below one another are a list of wells, not a remark that names one.
 _LISTED: Final = 6
 _NUMBERED: Final = re.compile(
@@ -221,6 +223,7 @@ def _titled(sheet: Sheet, area: Area, by_row: Mapping[int, Sequence[Area]]) -> G
     corner = _title(sheet.at(area.top, area.left))
     if corner:
         return Grid(sheet, area, corner)
+    nearest = None
     for at in range(bisect_left(sheet.numbers, area.top) - 1, -1, -1):
         row = sheet.numbers[at]
         others = by_row.get(row, ())
@@ -237,8 +240,11 @@ def _titled(sheet: Sheet, area: Area, by_row: Mapping[int, Sequence[Area]]) -> G
         # A number alone, such as a wavelength, can be a title; a row of numbers is something else.
         named = texts or (above if len(above) == 1 else [])
         if named and _title(named[0][1]):
-            return Grid(sheet, area, _title(named[0][1]), (row, named[0][0]))
-    return Grid(sheet, area, sheet.name or PurePath(sheet.source).stem)
+            found = Grid(sheet, area, _title(named[0][1]), (row, named[0][0]))
+            if _LABEL.match(found.title):
+                return found
+            nearest = nearest or found
+    return nearest or Grid(sheet, area, sheet.name or PurePath(sheet.source).stem)
 
 
 def _title(cell: Cell) -> str:

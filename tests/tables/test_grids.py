@@ -130,15 +130,18 @@ def test_a_text_export_with_labels_beside_the_plate():
         [*row, "abs600:600" if at else ""] for at, row in enumerate(grid(value=lambda _: "0.5"))
     ]
     protocol = [["Software Version", "3.12.08"], [], ["Plate Number", "Plate 1"], [], ["Results"]]
+    protocol += [["Actual Temperature:", "25.2"]]
     table = read(as_csv(protocol + rows, "\t"), "export.txt")
     assert table.names == ("well", "Results")
     assert set(table.columns[1]) == {"0.5"}
-    assert table.unused == ("12 cells outside the grids",)
+    assert table.unused == ("14 cells outside the grids",)
 
 
 def test_a_workbook_with_lines_of_the_reader_around_each_plate():
     """As i-control writes it: what was set, when and how warm, a corner that says nothing."""
-    above = [["Label: OD600"], [], ["Start Time:", "", "22.11.2024"], ["", "Temperature: 29 °C"]]
+    settings = [["Mode", "", "Absorbance"], ["Part of Plate", "", "A1-H12"]]
+    warm = [[], ["Start Time:", "", "22.11.2024"], ["", "Temperature: 29 °C"]]
+    above = [["Label: OD600"], *settings, *warm]
     below = [[], ["End Time:", "", "22.11.2024"]]
     one = above + grid(corner="<>", value=lambda _: 0.5) + below
     other = [["Label: GFP"], *above[1:], *grid(corner="<>", value=lambda _: "OVER"), *below]
@@ -147,7 +150,7 @@ def test_a_workbook_with_lines_of_the_reader_around_each_plate():
     readings, problems = parse_readings(table.columns[2], table.style)
     assert problems == {}
     assert set(readings.statuses) == {"above_range"}
-    assert table.unused == ('sheet "Sheet2": 11 cells outside the grids',)
+    assert table.unused == ('sheet "Sheet2": 19 cells outside the grids',)
 
 
 def test_several_plates_on_several_sheets():
