@@ -10,11 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from labloop import store
-from labloop.campaign.knowledge import Observed, own
+from labloop.campaign.controls import control_means
+from labloop.campaign.knowledge import Observed, own_of
+from labloop.campaign.measured import SeenWells, seen_wells
 from labloop.campaign.pretraining import plain_is_ahead
 from labloop.campaign.prospecting import likelihood
-from labloop.campaign.rounds import Round, control_names, definition_of, read_round
+from labloop.campaign.rounds import Round, definition_of, read_round
 from labloop.campaign.standing import Standing, standing
+from labloop.campaign.well_values import frame_of, plates_did
 from labloop.definition import Definition
 from labloop.report.numbers import counted, plus_minus, with_unit
 from labloop.report.page import Fact, RoundPage, to_html
@@ -36,18 +39,25 @@ _NEXT = {
 
 def report(opened: Store, definition: Definition, folder: Path, number: int, out: Path) -> Path:
     """Write the page of a round and return its path; see `Campaign.report`."""
-    page = round_page(opened, number, standing(opened, definition, folder))
+    page = round_page(opened, number, standing(opened, definition, folder), definition)
     return write_files(out.parent, {out.name: to_html(page).encode("utf-8")})[0]
 
 
-def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
-    """Return what the page of a round shows, by the definition that the round was proposed with."""
+def round_page(
+    opened: Store, number: int, now: Standing, current: Definition | None = None
+) -> RoundPage:
+    """Return what the page of a round shows, by the definition that the round was proposed with.
+
+    How wells are corrected is the `current` definition's to say, as it is of `Campaign.best`.
+    """
     stored = store.read_round(opened, number)
-    definition = definition_of(opened, stored)
+    definition = _corrected_as(definition_of(opened, stored), current)
     shown = read_round(opened, number)
-    known = own(opened, definition)
+    seen = seen_wells(opened, definition)
+    wells = frame_of(opened, seen, number)
+    known = own_of(opened, definition, seen)
     responses = _responses(definition)
-    values = _values(opened, responses, _logarithmic(definition), known)
+    values = _values(opened, definition, responses, known, seen)
     scores = _scores(opened, stored, responses)
     return RoundPage(
         campaign=definition.name,
@@ -57,7 +67,7 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
         as_of=_as_of(opened),
         facts=(*_facts(values, responses, known, now), *_outlook(shown)),
         proposed=_proposed(shown, definition.plate.wells),
-        outcome=_outcome(opened, values, responses, number),
+        outcome=_outcome(opened, values, responses, known, number),
         next_step=_NEXT[now.next[0].split()[1]],
         command=now.next[0],
         components=_components(definition),
@@ -65,11 +75,24 @@ def round_page(opened: Store, number: int, now: Standing) -> RoundPage:
         all_values=values,
         amounts=shown.formulas[definition.component_names],
         labels=shown.formulas.get("candidate"),
-        wells=_wells(opened, shown, first_objective(responses).name),
+        wells=_wells(shown, wells, first_objective(responses).name),
         plate_wells=definition.plate.wells,
         scores=scores,
         warnings=plain_is_ahead(scores, definition.surrogate.transfer),
+        plates=plates_did(opened, definition, seen, number) if len(wells) else (),
+        left_out=wells[wells["status"].isin(["outlier", "excluded"])],
     )
+
+
+def _corrected_as(definition: Definition, current: Definition | None) -> Definition:
+    """Return a definition with [noise] and the ranges of responses as they are now."""
+    if current is None:
+        return definition
+    ranges = {r.name: r.range for r in current.responses}
+    responses = tuple(
+        r.model_copy(update={"range": ranges.get(r.name, r.range)}) for r in definition.responses
+    )
+    return definition.model_copy(update={"noise": current.noise, "responses": responses})
 
 
 def _components(definition: Definition) -> tuple[Component, ...]:
@@ -92,9 +115,14 @@ def _logarithmic(definition: Definition) -> set[str]:
 
 
 def _values(
-    opened: Store, responses: tuple[Response, ...], logarithmic: set[str], known: Observed
+    opened: Store,
+    definition: Definition,
+    responses: tuple[Response, ...],
+    known: Observed,
+    seen: SeenWells,
 ) -> pd.DataFrame:
     """Return every round's values; see `labloop.report.subjects`."""
+    logarithmic = _logarithmic(definition)
     rounds = store.read_rounds(opened)
     names = [response.name for response in responses]
     parts = [*(_of_round(opened, r.number, names) for r in rounds), _adopted(opened, names)]
@@ -107,8 +135,14 @@ def _values(
     values["waits"] = values["round"].isin(waiting)
     coming = values["waits"] & (values["origin"] == "replicate")
     values.loc[coming, ["measured", "sem", "wells"]] = (np.nan, np.nan, 0)  # known, but earlier
-    controls = [_controls(opened, r.number, names) for r in rounds]
-    return pd.concat([values, *(part for part in controls if len(part))], ignore_index=True)
+    controls = control_means(opened, definition, seen)
+    if not len(controls):
+        return values
+    controls = controls.assign(
+        origin="control", meets=True, waits=False,
+        predicted=np.nan, sd=np.nan, low=np.nan, high=np.nan,
+    )  # fmt: skip
+    return pd.concat([values, controls], ignore_index=True)
 
 
 def _of_round(opened: Store, number: int, responses: list[str]) -> pd.DataFrame:
@@ -183,42 +217,24 @@ def _adopted(opened: Store, responses: list[str]) -> pd.DataFrame:
     return frame.assign(predicted=np.nan, sd=np.nan)
 
 
-def _controls(opened: Store, number: int, responses: list[str]) -> pd.DataFrame:
-    """Return the means of a round's controls, with the standard error of this round's wells."""
-    names = {formula: name for name, formula in control_names(opened, number).items()}
-    rows = [
-        (number, names[m.formula], m.response, m.value)
-        for m in store.round_measurements(opened, number)
-        if m.formula in names and m.status == "ok" and m.response in responses
-    ]
-    wells = pd.DataFrame(rows, columns=["round", "formula", "response", "value"])
-    grouped = wells.groupby(["round", "formula", "response"], sort=False)["value"]
-    frame = grouped.agg(measured="mean", sem="sem", wells="size").reset_index()
-    return frame.assign(
-        origin="control", meets=True, waits=False,
-        predicted=np.nan, sd=np.nan, low=np.nan, high=np.nan,
-    )  # fmt: skip
-
-
-def _wells(opened: Store, shown: Round, response: str) -> pd.DataFrame:
-    """Return the layout with what was measured of one response in each well."""
-    measured = {
-        (m.plate, m.well): (m.value if m.status == "ok" else None, m.status)
-        for m in store.round_measurements(opened, shown.number)
-        if m.response == response
-    }
-    places = zip(shown.layout["plate"], shown.layout["well"], strict=True)
-    found = [measured.get(place, (None, None)) for place in places]
+def _wells(shown: Round, values: pd.DataFrame, response: str) -> pd.DataFrame:
+    """Return the layout with what was measured of one response in each well, raw and corrected."""
+    of_response = values[values["response"] == response]
+    found = of_response.set_index(["plate", "well"])[["value", "status", "corrected"]]
+    found["value"] = found["value"].where(found["status"].isin(["ok", "outlier"]))
+    places = pd.MultiIndex.from_arrays([shown.layout["plate"].astype(str), shown.layout["well"]])
+    read = found.reindex(places).reset_index(drop=True)
     return shown.layout.assign(
-        value=pd.Series([value for value, _ in found], dtype=float),
-        status=pd.Series([status for _, status in found], dtype=object),
+        value=read["value"].astype(float),
+        status=read["status"].astype(object).where(read["status"].notna(), None),
+        corrected=read["corrected"].astype(float),
     )
 
 
 def _scores(opened: Store, stored: store.Round, responses: tuple[Response, ...]) -> pd.DataFrame:
     """Return the scores of the network that the round was proposed with."""
     model = None if stored.model is None else store.model_by_id(opened, stored.model)
-    if model is None or not model.metadata["scores"]:
+    if model is None or not model.metadata.get("scores"):
         return pd.DataFrame()
     scores = pd.DataFrame(model.metadata["scores"]).set_index("response")
     return scores.loc[[r.name for r in responses if r.name in scores.index]]
@@ -277,7 +293,11 @@ def _proposed(shown: Round, plate_wells: int) -> tuple[str, ...]:
 
 
 def _outcome(
-    opened: Store, values: pd.DataFrame, responses: tuple[Response, ...], number: int
+    opened: Store,
+    values: pd.DataFrame,
+    responses: tuple[Response, ...],
+    known: Observed,
+    number: int,
 ) -> tuple[str, ...]:
     """Return what came out; nothing before anything of the round's is measured."""
     names = {response.name for response in responses}
@@ -290,10 +310,25 @@ def _outcome(
     if not (without or values.loc[of_round, "measured"].notna().any()):
         return ()
     said = outcome(values, responses, number)
+    said += _beyond(values[of_round], responses, known)
     if without:
         listed = ", ".join(f"{count} {status}" for status, count in sorted(without.items()))
         said.append(f"Measurements without a value: {listed}.")
     return tuple(said)
+
+
+def _beyond(of_round: pd.DataFrame, responses: tuple[Response, ...], known: Observed) -> list[str]:
+    """Say how many formulas are better than can be measured: the best may be among them."""
+    own = np.isin(known.ids, of_round.loc[of_round["origin"] != "control", "formula"].tolist())
+    said = []
+    for j, response in enumerate(responses):
+        side = {"maximize": 1, "minimize": -1}.get(response.goal)
+        count = 0 if side is None else int((known.censored[own, j] == side).sum())
+        if count:
+            where = "above" if side == 1 else "below"
+            better = f"{counted(count, 'formula')} read {where} the range of {response.name}"
+            said.append(f"{better}, as good as the best or better.")
+    return said
 
 
 def _as_of(opened: Store) -> str:

@@ -26,7 +26,8 @@ def well_frame(
 
     Args:
         wells: `plate`, `well`, `role`, `formula` (of a control its name), `value` measured of the
-            response and the measurement's `status` (None where there is none).
+            response and the measurement's `status` (None where there is none, outlier where it is
+            left out), `corrected` what is learned from it.
         values: The round's formulas; see `labloop.report.subjects`.
         amounts: By formula, the components' amounts.
         components: Their units.
@@ -75,7 +76,7 @@ def caption(wells: pd.DataFrame, response: Response) -> str:
     if names:
         said.append(f"Framed wells are controls: {', '.join(names)}.")
     if is_measured(wells):
-        said.append(f"Colours are the {response.name} measured in the well.")
+        said.append(f"Colours are the {response.name} measured in the well, uncorrected.")
         if (wells["value"].isna() & (wells["role"] != "empty")).any():
             said.append("Grey wells have no value.")
     elif wells["value"].notna().any():
@@ -83,6 +84,14 @@ def caption(wells: pd.DataFrame, response: Response) -> str:
     else:
         said.append("Nothing was predicted for this round.")
     return " ".join(said)
+
+
+def _measured(well: dict[Any, Any]) -> str:
+    value, corrected = well["value"], well["corrected"]
+    said = f"measured {number(value)}"
+    if not math.isnan(corrected) and number(corrected) != number(value):
+        said += f", corrected {number(corrected)}"
+    return f"{said}, left out as an outlier" if well["status"] == "outlier" else said
 
 
 def _hover(
@@ -95,8 +104,8 @@ def _hover(
     if well["role"] == "empty":
         return f"{well['well']}: empty"
     lines = [f"{well['well']}: {well['role']} {well['formula']}"]
-    if well["status"] == "ok":
-        lines.append(f"{response.title}: measured {number(well['value'])}")
+    if well["status"] in ("ok", "outlier"):
+        lines.append(f"{response.title}: {_measured(well)}")
     elif isinstance(well["status"], str):
         lines.append(f"{response.title}: {well['status'].replace('_', ' ')}")
     if values is None:

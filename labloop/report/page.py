@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -46,6 +46,9 @@ class RoundPage:
         plate_wells: Wells of a plate.
         scores: Scores of the pretrained network, a row a response; empty without history.
         warnings: Sentences on responses that the network predicts no better than a plain model.
+        plates: What plates, places and mishaps did to the wells, in sentences.
+        left_out: The round's values that count for nothing: `plate`, `well`, `formula`, `response`,
+            `value` and the `reason`.
     """
 
     campaign: str
@@ -67,6 +70,8 @@ class RoundPage:
     plate_wells: int
     scores: pd.DataFrame
     warnings: tuple[str, ...]
+    plates: tuple[str, ...] = ()
+    left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def of_round(self) -> pd.DataFrame:
@@ -86,6 +91,7 @@ def to_html(page: RoundPage) -> str:
         ),
         origin_table=tables.origin_table(page.of_round, page.responses),
         scores_table=tables.scores_table(page.scores) if len(page.scores) else None,
+        left_out_table=tables.left_out_table(page.left_out) if len(page.left_out) else None,
     )
 
 

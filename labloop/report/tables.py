@@ -177,3 +177,27 @@ def scores_table(scores: pd.DataFrame) -> Table:
         ]
         cells.append(tuple(Cell(text) for text in texts))
     return Table(columns, tuple(cells))
+
+
+def left_out_table(values: pd.DataFrame) -> Table:
+    """Return values that count for nothing, and why.
+
+    `values` has a row a value: `plate`, `well`, `formula`, `response`, `value` (NaN for none) and
+    the `reason`, None where none was given.
+    """
+    columns = (
+        Column("well", numeric=False),
+        Column("plate"),
+        Column("formula", numeric=False),
+        Column("response", numeric=False),
+        Column("read"),
+        Column("why it does not count", numeric=False),
+    )
+    cells = [
+        (
+            Cell(row["well"]), Cell(str(row["plate"])), Cell(str(row["formula"])),
+            Cell(row["response"]), Cell(number(row["value"])), Cell(row["reason"] or ""),
+        )
+        for row in values.to_dict("records")
+    ]  # fmt: skip
+    return Table(columns, tuple(cells))

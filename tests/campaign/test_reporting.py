@@ -78,6 +78,21 @@ def test_controls_are_the_mean_of_their_rounds_wells(recorded, lab):
     assert (row["formula"], row["wells"]) == ("commercial", 2)
 
 
+def test_the_error_of_a_control_is_not_that_of_its_plates(tmp_path, lab):
+    definition = lab.definition(plate={**lab.definition()["plate"], "wells": 24})
+    with Campaign.create(tmp_path / "small", definition) as campaign:
+        campaign.propose(formulas=15, seed=1)
+        frame = lab.results(campaign, 1)
+        assert frame["plate"].max() > 1
+        frame.loc[frame["plate"] == 2, "titre"] += 2.0
+        campaign.record(frame)
+        values = page_of(campaign).all_values
+        (row,) = values.query("origin == 'control' and response == 'titre'").to_dict("records")
+        (known,) = campaign.best(30).query("origin.isna()").to_dict("records")
+        assert row["measured"] == pytest.approx(known["titre_mean"])
+        assert row["sem"] < 0.2
+
+
 def test_the_wells_have_what_was_measured_in_them(recorded, lab):
     wells = page_of(recorded).wells.set_index("well")
     for row in lab.results(recorded, 1).to_dict("records"):
@@ -197,9 +212,18 @@ def test_wells_without_a_value_are_counted_and_do_no_harm(odd, tmp_path):
     odd.record(frame)
     text = text_of(odd.report(tmp_path / "r.html"))
     assert f"Measurements without a value: 1 below range, {len(frame)} missing." in text
+    assert "read above the range" not in text
     assert "No formula of this round has a value of pH." in text
     values = page_of(odd).all_values
     assert values.loc[values["response"] == "pH", "measured"].isna().all()
+
+
+def test_formulas_beyond_the_range_may_be_the_best(proposed, lab, tmp_path):
+    frame = lab.results(proposed, 1).astype({"titre": object})
+    frame["titre"] = [f">{4.0}"] * len(frame)
+    proposed.record(frame)
+    said = "6 formulas read above the range of titre, as good as the best or better."
+    assert said in text_of(proposed.report(tmp_path / "r.html"))
 
 
 def test_intervals_of_logarithms_are_log_normal(odd, lab):

@@ -61,12 +61,12 @@ def wells() -> pd.DataFrame:
     """Round 1 on a plate of 24: two formulas, a control and an empty well."""
     return pd.DataFrame(
         [
-            (1, "A1", "formula", 1, 2.5, "ok"),
-            (1, "B3", "formula", 2, NAN, "below_range"),
-            (1, "D6", "control", "base", 1.0, "ok"),
-            (1, "A2", "empty", None, NAN, None),
+            (1, "A1", "formula", 1, 2.5, "ok", 2.5),
+            (1, "B3", "formula", 2, NAN, "below_range", NAN),
+            (1, "D6", "control", "base", 1.0, "ok", 1.0),
+            (1, "A2", "empty", None, NAN, None, NAN),
         ],
-        columns=["plate", "well", "role", "formula", "value", "status"],
+        columns=["plate", "well", "role", "formula", "value", "status", "corrected"],
     )
 
 
