@@ -376,6 +376,13 @@ def test_status_quotes_a_folder_with_spaces(home, tmp_path):
     assert json.loads(run("status", folder, "--json")[0])["next"] == f'labloop propose "{folder}"'
 
 
+def test_wells_of_a_round_of_which_nothing_was_measured(copied):
+    folder = copied("proposed")
+    assert run("wells", folder) == ("", "Nothing was measured yet.\n")
+    told = ("", "Nothing was measured in the wells of round 1 yet.\n")
+    assert run("wells", folder, "--round", 1) == told
+
+
 def test_best_says_what_no_formula_is_known_in(tmp_path):
     folder = tmp_path / "two"
     (tmp_path / "like.toml").write_text(

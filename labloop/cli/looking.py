@@ -102,6 +102,7 @@ def wells(campaign: str, number: int | None, as_json: bool) -> None:
     elif len(frame):
         show_frame(frame)
     else:
-        say("Nothing was measured yet.")
+        of = "" if number is None else f" in the wells of round {number}"
+        say(f"Nothing was measured{of} yet.")
     for sentence in frame.attrs["plates"]:
         say(sentence)
