@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labloop import Campaign, store
+from labloop.campaign.subject import PRETRAINED
 from labloop.errors import DefinitionError, RefusedError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
@@ -129,6 +130,26 @@ def test_a_net_for_another_definition_is_not_used(recorded, lab, change):
         assert lab.log(campaign) == before
         campaign.pretrain(folds=0)
         assert campaign.propose(seed=2, dry_run=True).number == 2
+
+
+@pytest.mark.parametrize("change", ["noise", "range"])
+def test_a_net_of_other_means_of_the_history_is_not_used(recorded, lab, change):
+    definition = lab.definition()
+    if change == "noise":
+        definition["noise"] = {"plates": False}
+    else:
+        definition["response"][0]["range"] = [0.1, 9.0]
+    before = store.latest_model(recorded.store, PRETRAINED)
+    with lab.rewrite(recorded, definition) as campaign:
+        with pytest.raises(RefusedError) as error:
+            campaign.predict(lab.history(2))
+        assert str(error.value) == AGAIN
+        assert campaign.status().next[0].startswith("labloop pretrain ")
+        assert store.latest_model(campaign.store, PRETRAINED) == before
+        assert campaign.replay(1).same
+    said = lab.definition(noise={"plates": True, "positions": True, "outliers": True})
+    with lab.rewrite(campaign, said) as campaign:
+        assert len(campaign.predict(lab.history(2))) == 2
 
 
 def test_stocks_move_the_scale_of_a_logarithmic_range_that_begins_at_zero(tmp_path, lab):
