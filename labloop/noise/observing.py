@@ -16,8 +16,9 @@ from labloop.noise.censored import censored_means
 from labloop.noise.groups import medians, sums
 from labloop.noise.means import Observations
 from labloop.noise.outliers import ENOUGH, Usual, outliers, usual_spread
+from labloop.noise.places import Places
 from labloop.noise.plates import Cells, PlateEffects, fit_plates
-from labloop.noise.positions import Places, PositionEffects, fit_positions
+from labloop.noise.positions import PlacedWells, PositionEffects, fit_positions
 from labloop.noise.spread import Array, Counts, Spread
 from labloop.noise.wells import Wells
 
@@ -254,7 +255,7 @@ class _Response:
             if differences < _LEAST_PLACED:
                 self.placed[number] = None
                 continue
-            found = fit_positions(
+            placed = PlacedWells(
                 np.where(counted, level[at], 0.0),
                 np.where(counted, np.maximum(variances[at], 1e-10), np.inf),
                 np.maximum(group[at], 0),
@@ -262,6 +263,7 @@ class _Response:
                 self.effects.interaction,
                 places,
             )
+            found = fit_positions(placed)
             self.placed[number] = found
             # No place takes more than nine tenths of a value.
             effect = np.maximum(found.effect, -0.9) if found.share else found.effect
