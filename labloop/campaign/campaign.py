@@ -154,7 +154,7 @@ class Campaign:
         """
         from labloop.campaign import compositions
 
-        with self.store.writing("history", keep=not dry_run, source=source) as writing:
+        with self.store.writing("history", keep=not dry_run, source=source.strip()) as writing:
             self._use_definition(writing)
             return compositions.add_history(
                 writing, self.definition, table, source, map=map, **reading

@@ -32,8 +32,16 @@ def find(name: str) -> Path:
 
 
 def home_of(name: str) -> Path:
-    """Return where a new campaign goes: below `campaigns` if there is such a folder and no path."""
+    """Return where a new campaign goes: below `campaigns` if there is such a folder and no path.
+
+    Raises RefusedError for a path with `..`, which may lead anywhere.
+    """
     path = Path(name)
+    if ".." in path.parts:
+        raise RefusedError(
+            f'"{name}" leads out of the folder that it begins in (..); give the whole path, or go '
+            "to the folder that is to hold the campaign."
+        )
     return Path(HOME) / path if _is_bare(path) and Path(HOME).is_dir() else path
 
 

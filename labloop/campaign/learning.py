@@ -198,14 +198,14 @@ def _pretrained(
     if model is None or model.known_event < store.last_history_event(opened, up_to=known_event):
         what = "has not been learned" if model is None else "has grown since it was learned"
         raise RefusedError(f"The history {what}; run `labloop pretrain` first.")
-    if model.metadata["subject"] != subject_of(definition, space):
+    if model.metadata.get("subject") != subject_of(definition, space):
         raise RefusedError(
             "The components, responses or [surrogate] settings have changed since the history was "
             "learned; run `labloop pretrain` again."
         )
     from labloop.surrogate import Pretrained
 
-    return Pretrained.from_blob(model.weights, model.metadata["network"]), model.id
+    return Pretrained.from_blob(model.weights, model.metadata.get("network", {})), model.id
 
 
 def best(opened: Store, definition: Definition, top: int) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def _refuse_lost_network(
             f"The network that round {stored.number} rests on is no longer in campaign.db, so the "
             "round cannot be proposed again; replay it in a backup that has it."
         )
-    if kept.kind != PRETRAINED or kept.metadata["subject"] != subject_of(definition, space):
+    if kept.kind != PRETRAINED or kept.metadata.get("subject") != subject_of(definition, space):
         raise RefusedError(
             f"The network that round {stored.number} rests on was trained by another version of "
             "labloop, with settings that this one does not have; replay the round with that one."

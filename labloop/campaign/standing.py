@@ -70,7 +70,7 @@ def _fits(opened: Store, definition: Definition) -> bool:
     """Whether the pretrained network was trained for the definition as it is now."""
     model = store.latest_model(opened, PRETRAINED)
     subject = subject_of(definition, FormulaSpace.of(definition))
-    return model is not None and model.metadata["subject"] == subject
+    return model is not None and model.metadata.get("subject") == subject
 
 
 def _next(

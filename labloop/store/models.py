@@ -51,4 +51,7 @@ def _read(store: Store, where: str, parameters: tuple[object, ...]) -> Model | N
     if not rows:
         return None
     number, kind, weights, metadata, known_event, event = rows[0]
-    return Model(number, kind, weights, json.loads(metadata), known_event, event)
+    known = json.loads(metadata)
+    # whoever has the file can write other JSON there: that is of no campaign's subject
+    known = known if isinstance(known, dict) else {}
+    return Model(number, kind, weights, known, known_event, event)

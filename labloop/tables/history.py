@@ -146,13 +146,15 @@ def read_responses(
         readings.limits[:, at] = found.limits * factor
         readings.statuses[:, at] = found.statuses
         problems += [
-            f"{table.cell(row, column)}: {why}; write a number, or leave it blank, NA, <LOD or "
-            "OVRFLW where there is none"
+            f"{table.cell(row, column)}: {why}{'' if ';' in why else _REMEDY}"
             for row, why in wrong.items()
         ]
     if all(column is None for column in match.responses):
         problems.append(missing_responses(table, [each.name for each in responses]))
     return readings, problems
+
+
+_REMEDY = "; write a number, or leave it blank, NA, <LOD or OVRFLW where there is none"
 
 
 def unused(table: Table, match: ColumnMatch, used: Iterable[str] = ()) -> tuple[str, ...]:

@@ -11,8 +11,11 @@ RESERVED_NAMES = frozenset(
     {"well", "plate", "formula", "replicate", "role", "round", "origin", "acquisition"}
     | {"candidate", "source", "price"}
 )
-CALCULATIONS = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take for the beginning of a calculation (OWASP, CSV injection)."""
+CALCULATIONS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What spreadsheets take for the beginning of a calculation, some of them in full width, too.
+
+OWASP, CSV Injection: https://owasp.org/www-community/attacks/CSV_Injection
+"""
 
 _SUFFIXES = ("mean", "sd", "sem", "wells")  # of a response's columns
 
