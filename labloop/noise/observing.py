@@ -26,7 +26,7 @@ Flags = npt.NDArray[np.bool_]
 
 _ROUNDS: Final = 2
 # Fewer differences within formulas than this tell no places.
-_LEAST_PLACED: Final = 10
+_LEAST_PLACED: Final = 30
 
 
 @dataclass(frozen=True, eq=False)

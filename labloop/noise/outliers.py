@@ -16,8 +16,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtrit
-from scipy.stats import chi2, f
+from scipy.special import chdtr, fdtr, fdtri, gammaincinv, ndtr, ndtri, stdtrit
 
 from labloop.noise.groups import medians, sums
 from labloop.noise.spread import Array, Counts, two_components
@@ -96,13 +95,16 @@ def _matched(ratios: Array, freedom: Counts) -> tuple[float, float]:
 def _below(ratios: Array, freedom: Counts, prior: float) -> Array:
     """Return the probability of smaller ratios."""
     if np.isinf(prior):
-        return np.asarray(chi2.cdf(ratios * freedom, freedom))
-    return np.asarray(f.cdf(ratios, freedom, prior))
+        return np.asarray(chdtr(freedom, ratios * freedom))
+    return np.asarray(fdtr(freedom, prior, ratios))
 
 
 def _median_scale(ratios: Array, freedom: Counts, prior: float) -> float:
     """Return the scale at which half of the ratios have a probability below one half."""
-    middle = chi2.ppf(0.5, freedom) / freedom if np.isinf(prior) else f.ppf(0.5, freedom, prior)
+    if np.isinf(prior):
+        middle = 2.0 * gammaincinv(freedom / 2.0, 0.5) / freedom
+    else:
+        middle = fdtri(freedom, prior, 0.5)
     return float(np.median(ratios / middle))
 
 

@@ -25,9 +25,11 @@ _SOLVER_STEPS: Final = 3
 # Of the variance of a well: a kind of effect whose variance falls to it is none.
 _LEAST: Final = 1e-3
 _UNSEEN: Final = 1e-3
-# How much more likely, in logarithms, places must make the values; and of the differences between
-# wells, the share that they may use up: rows and columns with one well each explain everything.
+# How much more likely, in logarithms, places must make the values, and more by this over the number
+# of differences between wells; and of these, the share that places may use up: rows and columns
+# with one well each explain everything.
 _SHOWN: Final = 3.0
+_SHOWN_BY_FEW: Final = 100.0
 _MOST_TOLD: Final = 0.5
 # Of the variance that wells are thought to have: what is below it is rounding.
 _LEAST_SCALE: Final = 1e-4
@@ -100,7 +102,8 @@ def common_effects(
     )
     nothing = -freedom * np.log(max(total / max(freedom, 1.0), _LEAST_SCALE)) / 2 - freedom / 2
     there = (variance > least)[kinds]
-    if evidence < nothing + _SHOWN or told > _MOST_TOLD * freedom:
+    ahead = evidence - nothing - _SHOWN - _SHOWN_BY_FEW / max(freedom, 1.0)
+    if ahead < 0.0 or told > _MOST_TOLD * freedom:
         there[:] = False
         told, evidence = 0.0, nothing
     errors = error * np.outer(there, there)
@@ -108,19 +111,20 @@ def common_effects(
 
 
 def own_effects(
-    one: Eliminated, values: Array, scale: float, own: Array, start: Array, allowed: Array
+    one: Eliminated, values: Array, common: Common, freedom: float, before: Own, allowed: Array
 ) -> Own:
-    """Return effects of each plate beyond the common ones, from (plates, k) `own` on.
+    """Return effects of each plate beyond the common ones of (n,) values, from `before` on.
 
     Plates are coupled by formulas that they have in common: the equations are solved by conjugate
     gradients with each plate's own block as preconditioner, and the blocks tell the errors.
     """
     kinds = one.places.kinds
+    scale, freedom = common.scale, max(freedom - common.told, 1.0)
     blocks = one.plate_squares / scale
     pull = one.project(one.centred(values)) / scale
     plates = max(len(blocks), 1)
-    variance, least = _starting(one, scale, start, allowed)
-    found = own
+    variance, least = _starting(one, scale, before.variance, allowed)
+    found = before.found
     for _ in range(_PLATE_STEPS):
         prior = variance[kinds]
         error, log_det = _inverses(blocks, 1.0 / prior)
@@ -132,7 +136,7 @@ def own_effects(
     there = (variance > least)[kinds]
     told = float(by_kind.sum())
     evidence = float((pull * found).sum() - log_det.sum() - plates * np.log(prior).sum()) / 2
-    if evidence < _SHOWN:
+    if evidence < _SHOWN + _SHOWN_BY_FEW / freedom or told > _MOST_TOLD * freedom:
         there[:] = False
         told = 0.0
     return Own(found * there, error * np.outer(there, there), variance, told, bool(there.any()))

@@ -177,12 +177,11 @@ class _Fit:
         if before is not None and not before.there:
             return
         if before is None:
-            start = np.full(len(self.allowed), np.nan)
-            found = np.zeros((places.n_plates, len(places.kinds)))
-        else:
-            start, found = before.variance, before.found
+            none = np.zeros((places.n_plates, len(places.kinds)))
+            unknown = np.full(len(self.allowed), np.nan)
+            before = Own(none, none, unknown, 0.0, False)
         left = self.wells.values - here * self.one.level
-        self.own = own_effects(self.one, left, self.common.scale, found, start, self.allowed)
+        self.own = own_effects(self.one, left, self.common, self.freedom, before, self.allowed)
 
     def _there(self) -> bool:
         return self.common.there or (self.own is not None and self.own.there)
