@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from labloop import Campaign, store
+from labloop.campaign.measured import seen_wells
+from labloop.cli import main
 from labloop.errors import RefusedError
+from labloop.noise import observe
 
 
 def test_every_measured_value_is_shown_as_it_was_recorded(recorded, lab):
@@ -76,6 +84,62 @@ def test_a_plate_that_reads_too_much_is_corrected_by_what_both_plates_hold(two_p
         assert corrected < 0.5 * error_of(raw, lab)
         untouched = raw.wells(1)
     assert untouched["value"].equals(shown["value"])
+
+
+def test_wells_ends_with_what_the_plates_did(two_plates, lab):
+    two_plates.record(read_by(lab, two_plates, 1.4))
+    folder = str(two_plates.folder)
+    two_plates.close()
+    shown = CliRunner().invoke(main, ["wells", folder, "--round", "1", "--json"])
+    assert shown.exit_code == 0
+    rows = json.loads(shown.stdout)
+    assert {row["plate"] for row in rows} == {"1", "2"}
+    assert list(rows[0]) == [
+        "round", "plate", "well", "formula", "response", "value", "status", "reason", "corrected",
+    ]  # fmt: skip
+    assert re.search(
+        r"Plate 2 of round 1 reads titre \S+ ± \S+ % higher and viability \S+ ± \S+ % higher "
+        r"than plate 1 of round 1 \(from 1 control and 12 formulas on several plates\); "
+        r"corrected\.",
+        shown.stderr,
+    )
+
+
+def test_the_labs_own_plates_stand_beside_those_of_rounds_and_history_does_not(recorded, lab):
+    table = lab.history(2, seed=9)
+    contents = table[lab.names].assign(well=["A1", "B1"])
+    recorded.record(table[lab.responses].assign(well=["A1", "B1"]), map=contents, plate="P7")
+    every, of_round = recorded.wells(), recorded.wells(1)
+    own = every[every["round"].isna()]
+    assert own[["plate", "well"]].drop_duplicates().to_numpy().tolist() == [
+        ["P7", "A1"],
+        ["P7", "B1"],
+    ]
+    assert own["value"].tolist() == table[lab.responses].to_numpy().reshape(-1).tolist()
+    assert len(every) == len(of_round) + 4
+    (said,) = every.attrs["plates"]
+    assert said.startswith("No formula stands on two plates, so plates could not be compared;")
+    assert of_round.attrs["plates"] == [said]
+
+
+def test_blanks_change_nothing_of_what_formulas_are(two_plates, lab):
+    results = read_by(lab, two_plates, 1.4)
+    two_plates.record(results)
+    seen = seen_wells(two_plates.store, two_plates.definition)
+    wells = seen.found.wells
+    blank = replace(
+        wells,
+        values=np.concatenate([wells.values, np.full((30, 2), 1e-3)]),
+        statuses=np.concatenate([wells.statuses, np.full((30, 2), "ok", dtype="U11")]),
+        limits=np.concatenate([wells.limits, np.full((30, 2), np.nan)]),
+        formulas=np.append(wells.formulas, np.full(30, -1)),
+        plates=np.append(wells.plates, np.zeros(30, dtype=np.int64)),
+        rows=np.append(wells.rows, np.zeros(30, dtype=np.int64)),
+        columns=np.append(wells.columns, np.arange(30) % 12),
+    )
+    again = observe(blank)
+    assert again.means == pytest.approx(seen.observed.means, rel=1e-9)
+    assert again.corrected[:-30] == pytest.approx(seen.observed.corrected, rel=1e-9)
 
 
 def stored_of(campaign):
