@@ -1,4 +1,4 @@
-"""Several programs that do everything at once on one file: nothing is lost, or the loser is told."""
+"""Programs that do everything at once on one file: nothing is lost, or the loser is told."""
 
 from __future__ import annotations
 
