@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labloop.campaign.knowledge import Floats
 from labloop.definition import Definition
 from labloop.report.numbers import enumerated
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from labloop.campaign.knowledge import Floats
     from labloop.space import FormulaSpace
     from labloop.space.levels import LevelNumbers
     from labloop.surrogate import Pretrained, Surrogate

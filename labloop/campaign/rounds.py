@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from labloop import store
 from labloop.campaign.explaining import Explanation
-from labloop.campaign.knowledge import as_concentrations
 from labloop.campaign.prospecting import of_stored
 from labloop.definition import Component, Definition, parse_stored
 from labloop.proposal.advice import Prospects
@@ -136,6 +135,8 @@ def _formulas(
     if has_prices(definition.components):
         amounts = store.campaign_formulas(opened, definition.component_names)
         row_of = dict(zip(amounts.ids, amounts.rows, strict=True))
+        from labloop.campaign.knowledge import as_concentrations
+
         numbers = as_concentrations([row_of[formula] for formula in ids], definition.components)
         frame["price"] = prices(definition.components, numbers)
     if any(p.candidate is not None for p in proposals):
