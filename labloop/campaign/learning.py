@@ -200,7 +200,7 @@ def _pretrained(
         raise RefusedError(f"The history {what}; run `labloop pretrain` first.")
     if model.metadata.get("subject") != subject_of(definition, space):
         raise RefusedError(
-            "The components, responses or [surrogate] settings have changed since the history was "
+            "The components, responses, [noise] or [surrogate] have changed since the history was "
             "learned; run `labloop pretrain` again."
         )
     from labloop.surrogate import Pretrained

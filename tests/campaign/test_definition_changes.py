@@ -12,7 +12,7 @@ from labloop.errors import DefinitionError, RefusedError
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 
 AGAIN = (
-    "The components, responses or [surrogate] settings have changed since the history was learned; "
+    "The components, responses, [noise] or [surrogate] have changed since the history was learned; "
     "run `labloop pretrain` again."
 )
 

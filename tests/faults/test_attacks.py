@@ -340,7 +340,7 @@ def test_a_model_of_who_knows_what_is_not_used(learned, run):
         assert run("propose", learned, "--seed", 1) == (
             1,
             "",
-            "labloop: The components, responses or [surrogate] settings have changed since the "
+            "labloop: The components, responses, [noise] or [surrogate] have changed since the "
             "history was learned; run `labloop pretrain` again.\n",
         )
 
