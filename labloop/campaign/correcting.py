@@ -103,11 +103,18 @@ def compare(
 def _is_elsewhere(
     each: Placed, others: list[Measurement], known: Known, compared: Comparison
 ) -> bool:
-    """Settle a result whose formula is known the other way, by well or without; else False."""
+    """Settle a result whose formula is known the other way, by well or without; else False.
+
+    What is excluded is no obstacle: it was taken back for the right results to be recorded. But one
+    well that was left out does not count after all because a file by formula has its value too.
+    """
     others = [m for m in others if not known.is_silent(m)]
-    if not others:
+    counting = [m for m in others if known.counts(m)]
+    if not counting and (each.well is not None or each.result.response not in known.by_well):
         return False
     same = _same_as(each.result, others, known)
+    if not counting and same is None:
+        return False
     if same is not None:
         compared.known.append(each)
     elif each.result.status != "missing":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labloop import store
 from labloop.campaign.correcting import excluded_as
-from labloop.campaign.matching import excluded_outcomes
+from labloop.campaign.matching import Known, excluded_outcomes, results_of_round
 from labloop.campaign.opening import checked_text
 from labloop.campaign.recorded import (
     Entry,
@@ -195,6 +195,8 @@ def _change(
             planned.append((m.file, Planned(entry, Correction(m.id, *outcome))))
         elif is_left:
             left.append(m.well or m.well_label or f"formula {m.formula}")
+    if undo:
+        _refuse_counted_twice(writing, [m for m in measured if m.id in hidden])
     for file in dict.fromkeys(file for file, _ in planned):
         store_planned(writing, [each for of, each in planned if of == file], file)
     if reason is not None:
@@ -202,6 +204,30 @@ def _change(
     if undo:
         writing.detail["undo"] = True
     return _Changed(tuple(each.entry for _, each in planned), tuple(dict.fromkeys(left)), undo)
+
+
+def _refuse_counted_twice(writing: Writing, measured: Sequence[Measurement]) -> None:
+    """Refuse to take back what was recorded the other way since, by well or by formula."""
+    rounds: dict[int, Known] = {}
+    for m in measured:
+        number = m.round if m.well_id is not None else round_of_event(writing, m.event)
+        if number is None or m.formula is None:
+            continue
+        if number not in rounds:
+            rounds[number] = results_of_round(writing.store, number)
+        known, key = rounds[number], (m.formula, m.response)
+        by_well = m.well_id is None
+        others = (known.of_wells if by_well else known.without_well).get(key, [])
+        since = next((other for other in others if known.counts(other)), None)
+        if since is None:
+            continue
+        name = next((f.name for f in store.read_files(writing.store) if f.id == since.file), None)
+        first = "it" if name is None else f'"{name}" with `labloop exclude --file`'
+        raise RefusedError(
+            f"{m.response} of formula {m.formula} was recorded by "
+            f"{'well' if by_well else 'formula'} since, so both would count; exclude {first} "
+            "first, or leave this excluded."
+        )
 
 
 def _has_result(measured: Measurement) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,15 @@ class Known:
     def says(self, measured: Measurement) -> Outcome:
         """Return what a measurement says, also where it is excluded."""
         return self.hidden.get(measured.id) or outcome_of(measured)
+
+    @cached_property
+    def by_well(self) -> frozenset[str]:
+        """The responses of which a result by well counts."""
+        return frozenset(m.response for m in self.in_wells.values() if self.counts(m))
+
+    def counts(self, measured: Measurement) -> bool:
+        """Tell whether a measurement says something, and is not excluded."""
+        return measured.id not in self.hidden and not self.is_silent(measured)
 
     def is_silent(self, measured: Measurement) -> bool:
         """Tell whether a measurement only says that there is none."""

@@ -176,3 +176,47 @@ def test_a_rehearsal_shows_what_is_stored(proposed, lab, cells, correct):
         (e["well"], e["response"], e["value"], e["status"], e["reason"])
         for e in entries_values(shown.entries)
     )
+
+
+@pytest.fixture
+def both_ways(proposed, lab, tmp_path):
+    """Return files of the same results, by formula and by well, of a round that waits."""
+    by_well = lab.results(proposed, 1)
+    layout = proposed.round(1).layout.set_index("well")
+    by_formula = by_well.assign(formula=layout.loc[by_well["well"], "formula"].to_numpy())
+    files = tmp_path / "formulas.csv", tmp_path / "wells.csv"
+    by_formula.drop(columns=["plate", "well"]).to_csv(files[0], index=False)
+    by_well.to_csv(files[1], index=False)
+    return files
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_was_excluded_is_recorded_the_other_way_and_not_taken_back(both_ways, proposed, first):
+    wrong, right = both_ways[first], both_ways[1 - first]
+    proposed.record(wrong, round=1)
+    if first == 0:  # equal values are known from formulas; others are refused
+        changed = pd.read_csv(right).assign(titre=0.25)
+        with pytest.raises(RejectedError, match="was recorded by formula; correct it by formula"):
+            proposed.record(changed, round=1, correct=True)
+    proposed.exclude(file=wrong.name, reason="samples mixed up")
+    assert proposed.record(right, round=1).measurements == 28
+    before = proposed.best(9)
+    by = "well" if first == 0 else "formula"
+    with pytest.raises(RefusedError) as error:
+        proposed.exclude(file=wrong.name, undo=True)
+    assert str(error.value).endswith(
+        f'was recorded by {by} since, so both would count; exclude "{right.name}" with '
+        "`labloop exclude --file` first, or leave this excluded."
+    )
+    pd.testing.assert_frame_equal(proposed.best(9), before)
+    proposed.exclude(file=right.name, reason="the first were right")
+    assert len(proposed.exclude(file=wrong.name, undo=True).entries) == 28
+
+
+def test_an_excluded_well_is_not_counted_because_a_file_by_formula_has_it(both_ways, proposed):
+    by_formula, by_well = both_ways
+    proposed.record(by_well, round=1)
+    well = pd.read_csv(by_well)["well"][0]
+    proposed.exclude([well], "bubble", round=1)
+    taken = proposed.record(by_formula, round=1)
+    assert (taken.measurements, taken.known) == (0, 28)
