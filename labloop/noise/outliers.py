@@ -104,7 +104,7 @@ def _median_scale(ratios: Array, freedom: Counts, prior: float) -> float:
     if np.isinf(prior):
         middle = 2.0 * gammaincinv(freedom / 2.0, 0.5) / freedom
     else:
-        middle = fdtri(freedom, prior, 0.5)
+        middle = np.asarray(fdtri(freedom, prior, 0.5), dtype=np.float64)
     return float(np.median(ratios / middle))
 
 
