@@ -1,7 +1,8 @@
 """From wells to one observation a formula: plates, places, mishaps, limits and replicates."""
 
 from labloop.noise.means import Observations, observations
-from labloop.noise.observing import Observed, observe
+from labloop.noise.observed import Observed
+from labloop.noise.observing import observe
 from labloop.noise.wells import Wells
 
 __all__ = ["Observations", "Observed", "Wells", "observations", "observe"]

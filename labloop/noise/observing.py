@@ -6,7 +6,6 @@ on what the others have left; then what remains becomes means with standard erro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,55 +13,17 @@ import numpy.typing as npt
 
 from labloop.noise.censored import censored_means
 from labloop.noise.groups import medians, sums
-from labloop.noise.means import Observations
+from labloop.noise.layouts import Layout
+from labloop.noise.observed import Flags, Observed, Seen, joined
 from labloop.noise.outliers import ENOUGH, Usual, outliers, usual_spread
-from labloop.noise.places import Places
 from labloop.noise.plates import Cells, PlateEffects, fit_plates
 from labloop.noise.positions import PlacedWells, PositionEffects, fit_positions
 from labloop.noise.spread import Array, Counts, Spread
 from labloop.noise.wells import Wells
 
-Flags = npt.NDArray[np.bool_]
-
 _ROUNDS: Final = 2
 # Fewer differences within formulas than this tell no places.
 _LEAST_PLACED: Final = 30
-
-
-@dataclass(frozen=True, eq=False)
-class Observed(Observations):
-    """Observations of g formulas and m responses, and what was corrected in n wells.
-
-    The 90 % interval of a formula is the mean ± 1.645 standard errors: errors count as normal,
-    widened where the spread is little known. They include those of the corrections.
-
-    Attributes:
-        censored: (g, m) 0 measured, -1 only known to be below `means`, 1 above.
-        corrected: (n, m) each well's value after correction, NaN where nothing was measured.
-        flagged: (n, m) wells that lie far from their replicates and do not count.
-        scores: (n, m) distance from the replicates in standard deviations.
-        offset: (plates, m) y_raw = offset + gain · y_true; 0 where not known.
-        gain: (plates, m) 1 where not known.
-        offset_error: (plates, m) standard error relative to the plates that it is connected with;
-            where not connected, how much plates usually differ (0: not known to differ).
-        gain_error: (plates, m) likewise.
-        error_product: (plates, m) covariance of the two errors.
-        connected: (plates, m) whether a plate has formulas in common with another; one that has
-            none is left as it was read.
-        position: (n, m) what the well's place adds to the true value.
-    """
-
-    censored: npt.NDArray[np.int8]
-    corrected: Array
-    flagged: Flags
-    scores: Array
-    offset: Array
-    gain: Array
-    offset_error: Array
-    gain_error: Array
-    error_product: Array
-    connected: Flags
-    position: Array
 
 
 def observe(
@@ -79,72 +40,12 @@ def observe(
     shift = int((names < 0).sum())
     formulas = np.asarray(names[shift:], dtype=np.int64)
     subject = np.maximum(group.reshape(-1) - shift, -1)
-    layout = _Layout.of(wells, subject, len(formulas))
+    layout = Layout.of(wells, subject, len(formulas))
     found = [
         _Response(wells, layout, k, plates=plates, positions=positions, outliers=outliers).seen()
         for k in range(wells.values.shape[1])
     ]
-    return _joined(wells, formulas, found)
-
-
-@dataclass(frozen=True, eq=False)
-class _Layout:
-    """What stands where: subjects from zero (-1 none), cells, and places by shape of plate."""
-
-    subject: Counts
-    n_subjects: int
-    cell: Counts
-    cell_subject: Counts
-    cell_plate: Counts
-    places: tuple[tuple[Counts, Places], ...]
-
-    @classmethod
-    def of(cls, wells: Wells, subject: Counts, n_subjects: int) -> _Layout:
-        plates = np.where(wells.plates >= 0, wells.plates, len(wells.shapes))
-        codes, cell = np.unique(subject * (len(wells.shapes) + 1) + plates, return_inverse=True)
-        cell_subject, cell_plate = np.divmod(codes, len(wells.shapes) + 1)
-        return cls(
-            subject,
-            n_subjects,
-            cell.reshape(-1),
-            cell_subject,
-            cell_plate,
-            tuple(_places(wells)),
-        )
-
-
-def _places(wells: Wells) -> list[tuple[Counts, Places]]:
-    """Return the wells on the plates of each shape, plate by plate, and their places."""
-    placed = (wells.plates >= 0) & (wells.rows >= 0) & (wells.columns >= 0)
-    found = []
-    for shape in np.unique(wells.shapes, axis=0):
-        alike = (wells.shapes == shape).all(axis=1)
-        at = np.flatnonzero(placed)
-        at = at[alike[wells.plates[at]]]
-        at = at[(wells.rows[at] < shape[0]) & (wells.columns[at] < shape[1])]
-        at = at[np.argsort(wells.plates[at], kind="stable")]
-        if len(at):
-            _, plate = np.unique(wells.plates[at], return_inverse=True)
-            size = (int(shape[0]), int(shape[1]))
-            found.append((at, Places.on(size, wells.rows[at], wells.columns[at], plate)))
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """One response of `Observed`."""
-
-    means: Array
-    errors: Array
-    counts: Counts
-    censored: npt.NDArray[np.int8]
-    corrected: Array
-    flagged: Flags
-    scores: Array
-    effects: PlateEffects
-    position: Array
-    spread: Spread
-    size: float
+    return joined(wells, formulas, found)
 
 
 class _Response:
@@ -153,7 +54,7 @@ class _Response:
     def __init__(
         self,
         wells: Wells,
-        layout: _Layout,
+        layout: Layout,
         k: int,
         *,
         plates: bool,
@@ -180,7 +81,7 @@ class _Response:
         self.placed: list[PositionEffects | None] = [None] * len(layout.places)
         self.added, self.share = np.zeros(count), np.zeros(count)
 
-    def seen(self) -> _Seen:
+    def seen(self) -> Seen:
         """Return the observations."""
         for step in range(_ROUNDS if (self.measured & self.own).any() else 0):
             if self.plates:
@@ -297,7 +198,7 @@ class _Response:
         found, scores = outliers(values[at], group[at], groups, usual, errors)
         self.flagged[at], self.scores[at] = found, scores
 
-    def _observations(self) -> _Seen:
+    def _observations(self) -> Seen:
         values, layout = self.corrected(self.raw), self.layout
         used, groups = self.used, layout.n_subjects
         subject = layout.subject[used]
@@ -317,7 +218,7 @@ class _Response:
         wells = np.where(np.isfinite(means), wells, 0)
         errors = np.where(np.isfinite(means), np.sqrt(errors), np.nan)
         position = np.where(self.measured, self._position(), 0.0)
-        return _Seen(
+        return Seen(
             means * self.size, errors * self.size, wells, censored, values * self.size,
             self.flagged, self.scores, self.effects, position * self.size, spread, self.size,
         )  # fmt: skip
@@ -447,43 +348,3 @@ class _Response:
             wells,
             np.where(alone, np.sign(side), censored).astype(np.int8),
         )
-
-
-def _joined(wells: Wells, formulas: Counts, found: list[_Seen]) -> Observed:
-    """Return the responses side by side."""
-
-    def columns(parts: list[Array], rows: int) -> Array:
-        return np.stack(parts, axis=1) if parts else np.zeros((rows, 0))
-
-    n, g, plates = len(wells.formulas), len(formulas), len(wells.shapes)
-    errors = [np.sqrt(np.maximum(np.diag(one.effects.covariance), 0.0)) for one in found]
-    sizes = np.array([one.size for one in found])
-    spreads = [one.spread for one in found]
-    constant = np.array([one.constant for one in spreads])
-    return Observed(
-        formulas=formulas,
-        means=columns([one.means for one in found], g),
-        standard_errors=columns([one.errors for one in found], g),
-        wells=columns([one.counts.astype(np.float64) for one in found], g).astype(np.int64),
-        replicate_sd=np.sqrt([one.pooled for one in spreads]) * sizes,
-        constant_sd=np.sqrt(constant) * sizes,
-        relative_sd=np.sqrt([one.relative for one in spreads]),
-        prior_wells=np.array([one.prior_wells for one in spreads]),
-        censored=columns([one.censored.astype(np.float64) for one in found], g).astype(np.int8),
-        corrected=columns([one.corrected for one in found], n),
-        flagged=columns([one.flagged.astype(np.float64) for one in found], n).astype(bool),
-        scores=columns([one.scores for one in found], n),
-        offset=columns([one.effects.offset * one.size for one in found], plates),
-        gain=columns([one.effects.gain for one in found], plates),
-        offset_error=columns(
-            [e[:plates] * one.size for e, one in zip(errors, found, strict=True)], plates
-        ),
-        gain_error=columns([e[plates:] for e in errors], plates),
-        error_product=columns(
-            [np.diag(one.effects.covariance, plates)[:plates] * one.size for one in found], plates
-        ),
-        connected=columns(
-            [(one.effects.component >= 0).astype(np.float64) for one in found], plates
-        ).astype(bool),
-        position=columns([one.position for one in found], n),
-    )

@@ -242,3 +242,57 @@ def test_arrays_that_do_not_fit_together_are_refused():
         dataclasses.replace(measured, plates=measured.plates + 1)
     with pytest.raises(ValueError, match="limits must have the shape of values"):
         dataclasses.replace(measured, limits=measured.limits[:, :0])
+
+
+def one_control(seed, *, plates=8, gain=0.0, bad=1.0, noise=0.05):
+    """Return plates of 96 wells that one control connects; it may go wrong on the last."""
+    rng = np.random.default_rng(seed)
+    own = 46 * plates
+    formulas = np.concatenate([
+        rng.permutation(np.append(np.repeat(np.arange(46) + 46 * k, 2), [own] * 4))
+        for k in range(plates)
+    ])  # fmt: skip
+    plate = np.repeat(np.arange(plates), 96)
+    truth = 10 * np.exp(0.5 * rng.normal(size=own + 1))
+    values = truth[formulas] * (1 + noise * rng.normal(size=len(formulas)))
+    values *= np.exp(gain * rng.normal(size=plates))[plate]
+    values[(formulas == own) & (plate == plates - 1)] *= bad
+    return wells(values, formulas, plate), truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_control_in_common_tells_plates(seed):
+    measured, truth = one_control(seed, gain=0.2)
+    assert error(observe(measured), truth) < 0.7 * error(raw(measured), truth)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_control_in_common_leaves_quiet_plates_alone(seed):
+    measured, truth = one_control(seed)
+    assert error(observe(measured), truth) < 1.05 * error(raw(measured), truth)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_single_control_that_went_wrong_moves_its_plate_by_half_at_most(seed):
+    measured, truth = one_control(seed, bad=0.7)
+    found, on_plate = observe(measured), np.arange(46 * 7, 46 * 8)
+    moved = found.means[on_plate, 0] / raw(measured).means[on_plate, 0]
+    assert np.median(np.abs(np.log(moved))) < 0.6 * -np.log(0.7)
+    covered = np.abs(found.means - truth[:, None]) < 2 * found.standard_errors
+    assert covered[on_plate].mean() > 0.8
+
+
+def test_responses_are_observed_each_by_itself():
+    measured, _ = campaign(plates=2, gain=0.2)
+    both = np.hstack([measured.values, measured.values[::-1]])
+    two = dataclasses.replace(
+        measured,
+        values=both,
+        statuses=np.full(both.shape, "ok"),
+        limits=np.full(both.shape, np.nan),
+    )
+    turned = dataclasses.replace(two, values=both[:, ::-1])
+    one, other = observe(two), observe(turned)
+    np.testing.assert_array_equal(one.means, other.means[:, ::-1])
+    np.testing.assert_array_equal(one.means[:, :1], observe(measured).means)
+    np.testing.assert_array_equal(one.standard_errors, other.standard_errors[:, ::-1])
