@@ -144,13 +144,14 @@ def _known(opened: Store, learned: Learned, known_event: int) -> Known:
     definition, space = learned.definition, learned.space
     formulas = store.campaign_formulas(opened, definition.component_names, up_to=known_event)
     row_of = dict(zip(formulas.ids, formulas.rows, strict=True))
-    waiting = [row_of[formula] for formula in _without_value(opened, learned.own, known_event)]
     known, past = learned.own.take(_possible(learned)), learned.history
+    waiting = _without_value(opened, learned.own, known_event)
+    waiting += _half_measured(opened, definition, known, known_event)
     utility = merits(definition, known)
     return Known(
         measured=known.concentrations,
         utility=utility,
-        pending=as_concentrations(waiting, space.components),
+        pending=as_concentrations([row_of[formula] for formula in waiting], space.components),
         performers=performers(past.concentrations, ranks(definition, past, past.source)),
         repeatable=repeatable(
             opened, learned, known.ids, np.isfinite(utility), _wanted(definition), known_event
@@ -177,16 +178,36 @@ def _wanted(definition: Definition) -> list[int]:
 def _without_value(opened: Store, known: Observed, known_event: int) -> list[int]:
     """Return the formulas that may not come again although the surrogate learns nothing of them.
 
-    They wait for their results (of a round that is recorded in part, too), were measured without a
-    value (out of range, missing), or are controls.
+    They wait for their results, were measured without a value (out of range, missing), or are
+    controls.
     """
     measured = store.campaign_measurements(opened, up_to=known_event)
     formulas = {m.formula for m in measured if m.formula is not None}
     formulas |= set(store.named_formulas(opened, up_to=known_event).values())
-    for earlier in store.read_rounds(opened, up_to=known_event):
-        if earlier.state != "abandoned":
-            formulas |= {p.formula for p in store.read_proposals(opened, earlier.number)}
+    formulas |= _proposed(opened, known_event)
     return sorted(formulas - set(known.ids.tolist()))
+
+
+def _half_measured(
+    opened: Store, definition: Definition, known: Observed, known_event: int
+) -> list[int]:
+    """Return the measured formulas of rounds of which a response that is wanted is still to come.
+
+    The surrogate learns from what is known of them, and what they will show counts as pending.
+    """
+    proposed = _proposed(opened, known_event)
+    half = np.isnan(known.means[:, _wanted(definition)]).any(axis=1)
+    return [formula for formula in known.ids[half].tolist() if formula in proposed]
+
+
+def _proposed(opened: Store, known_event: int) -> set[int]:
+    """Return the formulas of all rounds that were not given up."""
+    return {
+        proposal.formula
+        for earlier in store.read_rounds(opened, up_to=known_event)
+        if earlier.state != "abandoned"
+        for proposal in store.read_proposals(opened, earlier.number)
+    }
 
 
 def _next_number(opened: Store, known_event: int) -> int:

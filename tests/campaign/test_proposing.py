@@ -10,6 +10,7 @@ import pytest
 
 from labloop import Campaign, store
 from labloop.errors import RefusedError, RejectedError
+from labloop.proposal import batch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 
@@ -319,3 +320,24 @@ def test_a_plate_all_out_of_range_is_learned_from_and_improved_on(proposed, lab)
     assert np.isfinite(predicted.to_numpy()).all()
     assert predicted["titre_mean"].mean() < 1.0
     assert proposed.best().empty
+
+
+def test_formulas_whose_titre_is_to_come_are_pending_though_they_are_learned_from(
+    proposed, lab, monkeypatch
+):
+    seen = []
+    choose = batch.choose
+
+    def looked_at(space, surrogate, goals, known, *rest):
+        seen.append((len(known.pending), len(known.measured)))
+        return choose(space, surrogate, goals, known, *rest)
+
+    monkeypatch.setattr(batch, "choose", looked_at)
+    results = lab.results(proposed, 1)
+    proposed.propose(seed=2, dry_run=True)
+    proposed.record(results.drop(columns="titre"))
+    proposed.propose(seed=2, dry_run=True)
+    proposed.record(results.drop(columns="viability"), round=1)
+    proposed.propose(seed=2, dry_run=True)
+    # six formulas and the control; the control is never pending once anything is known of it
+    assert seen == [(7, 0), (6, 7), (0, 7)]
