@@ -313,7 +313,7 @@ def pending_wells(store: Store) -> dict[int, Waiting]:
     ):
         asked = {r: name for r, name, since in responses if since <= event}
         told = _told_wells(store, first, last, blank)
-        if sum(told.values()) >= wells * len(asked) and this not in missing:
+        if sum(told.get(r, 0) for r in asked) >= wells * len(asked) and this not in missing:
             continue
         absent = {r: wells - told.get(r, 0) + missing.get(this, {}).get(r, 0) for r in asked}
         waiting = {r: n - _without_well(store, this, r) for r, n in absent.items() if n}

@@ -156,3 +156,10 @@ def test_counts_are_of_last_words_by_source(store, steps, proposed):
     assert (counts.own_formulas, counts.own_measurements) == (3, 4)
     assert counts.rounds == {"recorded": 1}
     assert counts.last_round == 1
+
+
+def test_a_later_response_does_not_hide_what_is_still_waited_for(store, steps, proposed):
+    with store.writing("record") as writing:
+        use_definition(writing, "later", steps.units, [*steps.responses, ("pH", "")])
+    record(store, *(at(w, r) for w in filled(proposed) for r in ("density", "pH")))
+    assert pending_wells(store) == {1: (4, {"titre": 4})}
