@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from labloop import store
 from labloop.campaign.knowledge import Floats, Ints, as_amounts
+from labloop.campaign.matching import excluded_outcomes
 from labloop.campaign.opening import checked_text, open_table
-from labloop.campaign.recorded import Entry, Planned, Recorded, store_planned
+from labloop.campaign.recorded import Entry, Planned, Recorded, round_of_event, store_planned
 from labloop.definition import Definition
 from labloop.definition.checks.naming import bad_name
 from labloop.errors import RefusedError
@@ -44,7 +45,7 @@ def add_history(
     """Store earlier results of another line; see `Campaign.add_history`."""
     source = _source_name(source)
     read = open_table(definition, table, **reading)
-    file = store.add_file(writing, read.sha256, read.source, "history")
+    file = file_of(writing, read, "history")
     if map is not None:
         rows = mapped_rows(definition, read, map, columns, ignore)
     else:
@@ -57,6 +58,23 @@ def add_history(
             aliases=definition.aliases,
         )
     return add_rows(writing, definition, read, rows, file, source=source)
+
+
+def file_of(writing: Writing, read: Table, kind: str) -> int:
+    """Store that a file was read and return its id; one that was wholly excluded is taken again.
+
+    It may have been read with a wrong map or source. Raises RefusedError for any other file that
+    was recorded before.
+    """
+    known = store.file_by_hash(writing.store, read.sha256)
+    if known is not None and round_of_event(writing, known.event) is None:
+        measured = store.file_measurements(writing.store, known.id)
+        hidden = excluded_outcomes(writing.store, measured)
+        told = [m for m in measured if m.status != "missing" or m.id in hidden]
+        if told and all(m.id in hidden for m in told):
+            writing.detail["files"] = [{"name": read.source, "sha256": read.sha256}]
+            return known.id
+    return store.add_file(writing, read.sha256, read.source, kind)
 
 
 def _source_name(source: str) -> str:
@@ -99,9 +117,10 @@ def add_rows(
 ) -> Recorded:
     """Store rows given by their composition; equal compositions are one formula.
 
-    A row whose very values are there already, of the same formula and (where the file names wells)
-    the same well, is a copy of an earlier file's and is not stored again: tables grow by new rows
-    and are handed in anew. Raises RefusedError where all of them are.
+    Values that are there already, of the same formula and (where the file names wells) the same
+    well, are copies of an earlier file's and are not stored again: tables grow by new rows, and by
+    responses that were measured later, and are handed in anew. Raises RefusedError where there is
+    nothing else.
     """
     assert rows.concentrations is not None
     full = np.flatnonzero(~np.isnan(rows.concentrations).any(axis=1))
@@ -114,6 +133,7 @@ def add_rows(
     ids = dict(zip(new, added, strict=True))
     formula = [ids[k] if k in ids else known[tuple(row)] for k, row in enumerate(amounts)]
     earlier = _said_before(writing, source, set(formula) - set(added))
+    known_places = {_of(each) for each in earlier}
     planned: list[Planned] = []
     copies: list[str] = []
     copied = 0
@@ -123,11 +143,11 @@ def add_rows(
             result._replace(formula=formula[of_row[k]], plate_label=plate, well_label=well)
             for result in results_of_row(rows.readings, rows.present, definition, at)
         ]
-        if _is_copy(results, earlier):
+        fresh = _not_said_before(results, earlier, known_places)
+        if len(fresh) < len(results):
             copies.append(f"row {rows.rows[at]}" if well is None else well)
-            copied += len(results)
-        else:
-            planned += [Planned(_entry(result), result) for result in results]
+            copied += len(results) - len(fresh)
+        planned += [Planned(_entry(result), result) for result in fresh]
     if not planned and copies:
         where = f"the source {source}" if source else "the campaign"
         raise RefusedError(
@@ -230,17 +250,29 @@ def _said(
     return int(formula or 0), measured.response, measured.status, value, plate, well
 
 
-def _is_copy(results: Sequence[Result], earlier: Counter[_Said]) -> bool:
-    """Tell whether all that a row says was said before; if so, it is taken out of `earlier`.
+def _of(said: _Said) -> tuple[object, ...]:
+    """Return what was measured where: formula, response, plate and well."""
+    formula, response, _, _, plate, well = said
+    return formula, response, plate, well
 
-    Two rows of one file that say the same are replicates.
+
+def _not_said_before(
+    results: Sequence[Result], earlier: Counter[_Said], known_places: Set[tuple[object, ...]]
+) -> Sequence[Result]:
+    """Return what a row says that is new, and take what is not out of `earlier`.
+
+    A row is one that was there already only if it says nothing else of the responses measured then:
+    one equal value of a new measurement is chance. Two rows of one file that say the same are
+    replicates.
     """
-    says = [
-        _said(result, result.formula, result.plate_label, result.well_label)
+    says = {
+        _said(result, result.formula, result.plate_label, result.well_label): result
         for result in results
         if result.status != "missing"
-    ]
-    if not says or not earlier or any(not earlier[each] for each in says):
-        return False
-    earlier.subtract(says)
-    return True
+    }
+    again = [each for each in says if earlier[each]]
+    fresh = [each for each in says if not earlier[each]]
+    if not again or any(_of(each) in known_places for each in fresh):
+        return results
+    earlier.subtract(again)
+    return [says[each] for each in fresh]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labloop import store
-from labloop.campaign.compositions import add_rows, mapped_rows, results_of_row
+from labloop.campaign.compositions import add_rows, file_of, mapped_rows, results_of_row
 from labloop.campaign.correcting import Comparison, Placed, compare
 from labloop.campaign.matching import positions, refuse_other_formulas, results_of_round
 from labloop.campaign.opening import checked_text, open_table
@@ -45,7 +45,7 @@ def record(
     reason = _correction_reason(correct=correct, reason=reason)
     read = open_table(definition, table, **reading)
     again = _corrected_since(writing, read, number) if correct else None
-    file = store.add_file(writing, read.sha256, read.source, "results") if again is None else again
+    file = file_of(writing, read, "results") if again is None else again
     ignore = tuple(ignore)
     if map is not None:
         _refuse_of_own(correct=correct, number=number)

@@ -25,8 +25,11 @@ class Asked:
     instrument: Instrument | None
     plate: str | None
 
-    def digest(self, sheets: Iterable[str] = ()) -> str:
-        """Return the SHA-256 of the content, with the sheets read: each is a table of its own."""
+    def digest(self, places: Iterable[str] = ()) -> str:
+        """Return the SHA-256 of the content, with the sheets or cells read: each is its own table.
+
+        What instruments read from other cells of one sheet is so told apart.
+        """
         whole = hashlib.sha256(self.content)
-        whole.update("\0".join(sheets).encode())
+        whole.update("\0".join(places).encode())
         return whole.hexdigest()

@@ -11,7 +11,7 @@ from labloop.errors import RejectedError
 from labloop.tables import text, workbook
 from labloop.tables.asked import Asked
 from labloop.tables.blocks import Place
-from labloop.tables.cells import Area, Sheet
+from labloop.tables.cells import Area, Sheet, region
 from labloop.tables.instruments import outside, read_blocks, read_table_block
 from labloop.tables.numbers import quoted
 from labloop.tables.plates import Part, as_table
@@ -49,7 +49,8 @@ def read_book(book: workbook.Book, asked: Asked) -> Table:
     if table is not None:
         sheet, area, header = table
         book.refuse_uncomputed(sheet, [area])
-        return _of_block(sheet, area, header, asked.digest(read), asked, _others(book, read))
+        digest = asked.digest([region(sheet.name, area)])
+        return _of_block(sheet, area, header, digest, asked, _others(book, read))
     parts, unused = read_blocks(asked.instrument, sheet_of, merged, asked.plate, asked.source)
     return plates_of_book(book, parts, [*unused, *_others(book, read)], asked)
 
@@ -106,9 +107,10 @@ def _read_rows(sheet: Sheet, instrument: Instrument, asked: Asked) -> Table:
 
     table = read_table_block(instrument, sheet_of, lambda _: (), asked.plate, asked.source)
     if table is not None:
-        return _of_block(*table, asked.digest(), asked)
+        return _of_block(*table, asked.digest([region(None, table[1])]), asked)
     parts, unused = read_blocks(instrument, sheet_of, lambda _: (), asked.plate, asked.source)
-    return as_table(parts, digest=asked.digest(), style=asked.style, unused=unused, sheet=None)
+    digest = asked.digest([part.region for part in parts])
+    return as_table(parts, digest=digest, style=asked.style, unused=unused, sheet=None)
 
 
 def _of_block(
@@ -160,7 +162,7 @@ def plates_of_book(
     names = [sheet.name for sheet in sheets if sheet.name is not None]
     return as_table(
         parts,
-        digest=asked.digest(names),
+        digest=asked.digest([part.region for part in parts]),
         style=asked.style,
         unused=unused,
         sheet=names[0] if len(names) == 1 else None,

@@ -35,6 +35,53 @@ def test_a_table_that_has_grown_adds_its_new_rows(fresh, lab):
     assert len(history_measurements(fresh.store)) == 10
 
 
+@pytest.mark.parametrize("wells", [{}, {"well": ["A1", "A2", "A3"]}])
+def test_a_table_that_has_got_a_response_adds_its_values(fresh, lab, wells):
+    table = lab.history(3).assign(**wells)
+    fresh.add_history(table.drop(columns="titre"), source="CHO-S")
+    taken = fresh.add_history(table, source="CHO-S")
+    assert (taken.measurements, taken.known) == (3, 3)
+    assert {entry.response for entry in taken.entries} == {"titre"}
+
+
+def test_one_value_equal_to_an_earlier_one_is_no_copy(fresh, lab):
+    table = lab.history(3)
+    fresh.add_history(table, source="CHO-S")
+    taken = fresh.add_history(table.assign(titre=table["titre"] + 1), source="CHO-S")
+    assert (taken.measurements, taken.known) == (6, 0)
+
+
+def test_a_file_read_with_a_wrong_map_is_excluded_and_read_again(fresh, lab, tmp_path):
+    table, path = lab.history(2), tmp_path / "reader.csv"
+    contents = table[lab.names].assign(well=["A1", "B1"])
+    table[lab.responses].assign(well=["A1", "B1"]).to_csv(path, index=False)
+    fresh.add_history(path, source="CHO-S", map=contents.assign(well=["B1", "A1"]))
+    with pytest.raises(RefusedError, match="recorded before"):
+        fresh.add_history(path, source="CHO-S", map=contents)
+    fresh.exclude(file="reader.csv", reason="the map was turned around")
+    assert fresh.add_history(path, source="CHO-S", map=contents).measurements == 4
+    with pytest.raises(RefusedError, match="recorded before"):
+        fresh.add_history(path, source="CHO-S", map=contents)
+
+
+def test_instruments_that_read_other_cells_of_one_file(fresh, lab, tmp_path):
+    blocks = {"upper": ("titre", "A1"), "lower": ("viability", "A8")}
+    declared = [
+        {"name": name, "block": [{"holds": holds, "form": "grid", "cells": cells}]}
+        for name, (holds, cells) in blocks.items()
+    ]
+    path = tmp_path / "reader.csv"
+    grid = [",1,2,3,4,5,6", *(f"{row}" + f",{k}.5" * 6 for k, row in enumerate("ABCD"))]
+    path.write_text("\n".join([*grid, ",,,,,,", ",,,,,,", *grid]), encoding="utf-8")
+    wells = [f"{row}{column}" for row in "ABCD" for column in range(1, 7)]
+    of_wells = {"source": "CHO-S", "map": lab.history(24)[lab.names].assign(well=wells)}
+    with lab.rewrite(fresh, lab.definition(instrument=declared)) as campaign:
+        for name in blocks:
+            assert campaign.add_history(path, instrument=name, **of_wells).measurements == 24
+        with pytest.raises(RefusedError, match="recorded before"):
+            campaign.add_history(path, instrument="upper", **of_wells)
+
+
 def test_equal_rows_of_one_file_are_replicates(fresh, lab):
     table = lab.history(2)
     taken = fresh.add_history(pd.concat([table, table], ignore_index=True), source="CHO-S")
