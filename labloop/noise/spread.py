@@ -26,7 +26,9 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 # Below this many formulas with replicates, neither the signal's part nor d0 can be told apart.
 _ENOUGH_FORMULAS: Final = 8
 _FIT_STEPS: Final = 10
-_MISHAP: Final = 10.0
+# A variance beyond this quantile of chance is of a mishap, as long as so few formulas are.
+_CHANCE: Final = 1e-3
+_FEW: Final = 0.05
 # A variance that is smaller by chance or rounding must not rule the logs.
 _LEAST_RATIO: Final = 1e-3
 
@@ -89,16 +91,19 @@ def two_components(signal2: Array, variances: Array, freedom: Array) -> tuple[fl
     """Fit variance = constant + relative · signal², neither part below zero.
 
     Sample variances are gamma variates whose sd is in proportion to their mean, so least squares
-    are weighted by freedom / expected² and iterated. A variance beyond ten times the expected one
-    (a mishap in a well, not noise) counts as ten times.
+    are weighted by freedom / expected² and iterated. A variance beyond chance (a mishap in a well,
+    a control that failed on one plate; not noise) counts as the largest that chance allows where
+    the median formula has the variance that is expected of it.
     """
     pooled = float((variances * freedom).sum() / freedom.sum())
-    chi2_median = 2.0 * gammaincinv(freedom / 2.0, 0.5)
-    typical = float(np.median(variances * freedom / chi2_median)) or pooled
+    median = 2.0 * gammaincinv(freedom / 2.0, 0.5) / freedom
+    most = chdtri(freedom, _CHANCE) / freedom
+    typical = float(np.median(variances / median)) or pooled
     expected = np.full_like(variances, typical)
     for _ in range(_FIT_STEPS):
         weights = freedom / expected**2
-        capped = np.minimum(variances, _MISHAP * expected)
+        level = float(np.median(variances / median / expected)) or 1.0
+        capped = np.minimum(variances, most * expected * min(level, 1.0))
         constant, relative = _line_above_zero(signal2, capped, weights)
         # A floor keeps a formula without signal from taking all the weight.
         expected = np.maximum(constant + relative * signal2, 1e-3 * typical)
@@ -124,12 +129,18 @@ def _prior(ratios: Array, freedom: Array) -> tuple[float, float]:
 
     Smyth 2004, section 6.2. d0 is infinite and the scale 1 unless the logs scatter more than those
     of equal spreads do, by more than the standard error that this scatter would then have.
-    Replicates that are equal to the last digit were rounded, and say nothing here.
+    Replicates that are equal to the last digit were rounded, and say nothing here; a few beyond
+    chance are mishaps, and count as the largest that chance allows (after Phipson et al. 2016, Ann.
+    Appl. Stat. 10:946).
     """
     spread = ratios > 0.0
-    ratios, half = ratios[spread], freedom[spread] / 2.0
+    ratios, freedom = ratios[spread], freedom[spread]
     if len(ratios) < _ENOUGH_FORMULAS:
         return float("inf"), 1.0
+    half = freedom / 2.0
+    most = chdtri(freedom, _CHANCE) / freedom
+    if (ratios > most).sum() <= max(1.0, _FEW * len(ratios)):
+        ratios = np.minimum(ratios, most)
     ratios = np.maximum(ratios, _LEAST_RATIO * float(np.median(ratios)))
     logs = np.log(ratios) - digamma(half) + np.log(half)
     scatter = (logs - logs.mean()) ** 2 * len(logs) / (len(logs) - 1)

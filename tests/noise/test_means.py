@@ -134,3 +134,16 @@ def test_arrays_must_fit_together():
         observations(np.zeros((3, 1)), np.zeros(2))
     with pytest.raises(ValueError, match="statuses must have the shape of values"):
         observations(np.zeros((2, 1)), np.zeros(2), np.array(["ok", "ok"]))
+
+
+def test_one_formula_that_failed_does_not_widen_the_errors_of_the_others():
+    rng = np.random.default_rng(2)
+    truth = rng.normal(1.0, 0.3, 30)
+    control = np.ones(8) + rng.normal(0.0, 0.05, 8)
+    values = np.concatenate([np.repeat(truth, 2) + rng.normal(0.0, 0.05, 60), control])
+    formulas = np.concatenate([np.repeat(np.arange(1, 31), 2), np.zeros(8, dtype=int)])
+    sound = observations(values[:, None], formulas).standard_errors[1:, 0]
+    values[-4:] = 0.0
+    failed = observations(values[:, None], formulas)
+    assert (np.median(failed.standard_errors[1:, 0]) < 1.4 * np.median(sound)).all()
+    assert failed.standard_errors[0, 0] > 0.15  # the control itself is unknown
