@@ -139,27 +139,37 @@ def _wells_of_round(
     """Return id → well; raises RefusedError for wells that the round does not have."""
     layout = store.read_layout(writing.store, number)
     plates = list(dict.fromkeys(str(well.plate) for well in layout))
+    at = {(str(well.plate), well.well): well for well in layout}
     if not wells:
         raise RefusedError("Say which wells with --well, or which --source or --file.")
-    if plate is None and len(plates) > 1:
-        raise RefusedError(
-            f"Round {number} has plates {', '.join(plates)}; say which with --plate."
-        )
-    of = plates[0] if plate is None else str(plate)
-    if of not in plates:
-        raise RefusedError(f"Round {number} has no plate {of}; it has {', '.join(plates)}.")
-    on_plate = {well.well: well for well in layout if str(well.plate) == of}
     chosen = {}
     for text in wells:
-        name = parse_well(text)
+        of, name = _place(text, None if plate is None else str(plate))
         if name is None:
             raise RefusedError(f'"{text}" is no well; wells are written as A1 or A01.')
-        if name not in on_plate:
+        if of is None and len(plates) > 1:
+            raise RefusedError(
+                f"Round {number} has plates {', '.join(plates)}; say which with --plate."
+            )
+        of = plates[0] if of is None else of
+        if of not in plates:
+            raise RefusedError(f"Round {number} has no plate {of}; it has {', '.join(plates)}.")
+        well = at.get((of, name))
+        if well is None or well.id is None:
             raise RefusedError(f"Round {number} has nothing in well {name} of plate {of}.")
-        number_of_well = on_plate[name].id
-        assert number_of_well is not None
-        chosen[number_of_well] = on_plate[name]
+        chosen[well.id] = well
     return chosen
+
+
+def _place(text: str, plate: str | None) -> tuple[str | None, str | None]:
+    """Return plate and well of `B7`, or of `2:B7` as messages name wells; None where unknown."""
+    of, colon, well = text.rpartition(":")
+    of = of.strip()
+    if not colon:
+        return plate, parse_well(text)
+    if plate is not None and of != plate.strip():
+        raise RefusedError(f'"{text}" is a well of plate {of}, and --plate says {plate}.')
+    return of, parse_well(well)
 
 
 @dataclass(frozen=True)

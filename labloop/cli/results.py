@@ -74,7 +74,9 @@ def record(
 @click.command()
 @campaign_argument
 @click.option("--round", "number", type=int, help="The wells' round; the latest if left out.")
-@click.option("--well", "wells", multiple=True, metavar="WELL", help="Such as B7; repeatable.")
+@click.option(
+    "--well", "wells", multiple=True, metavar="WELL", help="Such as B7 or 2:B7; repeatable."
+)
 @click.option("--plate", metavar="NAME", help="The wells' plate, where the round has several.")
 @click.option("--source", metavar="NAME", help="Everything of a source of history.")
 @click.option("--file", metavar="NAME", help="Everything of a file that was recorded.")
@@ -187,7 +189,7 @@ def sentences(recorded: Recorded, where: str, *, dry_run: bool) -> list[str]:
         )
     blanks = "Stored as blanks" if recorded.round else "Not stored"
     told: dict[str, tuple[str, ...]] = {
-        "Nothing was said of": recorded.absent,
+        "Nothing was said of": _some_of(recorded.absent),
         f"{blanks}, for these wells hold no formula": _some_of(recorded.blanks),
         "Not stored, for the map does not have these formulas": recorded.unmapped,
         "Read as": recorded.read_as,

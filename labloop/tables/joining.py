@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Layout: TypeAlias = Mapping[tuple[str, str], str | None]
 """(plate, well) to the formula in it, None for a well left empty; wells as A1, plates as text."""
+
+
+_NAMED: Final = 12  # wells that a sentence names before it only counts them
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +64,21 @@ def by_well(
     silent = (readings.statuses == "missing").all(axis=1)
     problems: list[str] = []
     first: dict[tuple[str, str], int] = {}
+    of_none: dict[tuple[str, str], int] = {}
+    strange: dict[str | None, list[int]] = {}
     for row, cell in enumerate(table.columns[column]):
         plate = _plate(table, match, row, plates_known)
         well = parse_well(label(cell))
         is_empty = _is_empty(plate, well, plates_known, layout)
         if is_empty and silent[row]:
             continue
-        why = _well_problem(plate, well, label(cell), plates_known)
-        if why is None and plate is not None and well is not None:
+        why = _well_problem(well, label(cell))
+        if why is None and plate not in plates_known:
+            strange.setdefault(plate, []).append(row)
+        elif why is None and plate is not None and well is not None:
             place = (plate, well)
             if is_empty and not (table.is_plate and place in layout):
-                why = _nothing_in(well, plate)
+                of_none.setdefault(place, row)
             elif place in first:
                 earlier = table.short_row(first[place])
                 why = f"well {well} is already in {earlier}; keep one of the two"
@@ -80,6 +87,10 @@ def by_well(
                 why = _formula_problem(table, match, row, layout[place], well)
         if why is not None:
             problems.append(f"{table.cell(row, column)}: {why}")
+    problems += [
+        _other_plate(table, match, plate, rows, plates_known) for plate, rows in strange.items()
+    ]
+    problems += _nothing_in(table, column, of_none, several=len(plates_known) > 1)
     absent = [key for key, formula in layout.items() if formula is not None and key not in first]
     several = len(plates_known) > 1
     joined = Joined(
@@ -88,7 +99,7 @@ def by_well(
         plates=tuple(plate for plate, _ in first),
         wells=tuple(well for _, well in first),
         formulas=tuple(layout.get(key) or "" for key in first),
-        absent=name_places(absent, several=several),
+        absent=_absent(absent, layout, several=several),
         blanks=name_places((key for key in first if layout[key] is None), several=several),
         used=("well", "plate", "formula"),
     )
@@ -117,28 +128,70 @@ def _plate(table: Table, match: ColumnMatch, row: int, known: Sequence[str]) -> 
     return label(table.columns[match.keys["plate"]][row]) or None
 
 
-def _well_problem(
-    plate: str | None, well: str | None, written: str, plates: Sequence[str]
-) -> str | None:
-    """Say why a row's well is not one of the round's, or return None."""
+def _well_problem(well: str | None, written: str) -> str | None:
+    """Say why a row names no well, or return None."""
     if not written:
         return "the cell is blank; write the well, such as A1"
     if well is None:
         return f"{quoted(written)} is no well; wells are written as A1 or A01"
-    if plate is None or plate not in plates:
-        return (
-            f"plate {quoted(plate or '')} is not in this round, which has {', '.join(plates)}; "
-            "is this the file of another round?"
-        )
     return None
 
 
-def _nothing_in(well: str, plate: str) -> str:
-    """Say that a well holds no formula."""
+def _other_plate(
+    table: Table,
+    match: ColumnMatch,
+    plate: str | None,
+    rows: Sequence[int],
+    plates: Sequence[str],
+) -> str:
+    """Say once that a plate is not one of the round's, however many wells the file has of it."""
+    where = table.cell(rows[0], match.keys["well"])
+    if table.positions[match.keys["plate"]] == 0:
+        where = f"{table.title}, --plate"
+    elif len(rows) > 1:
+        where = f"{where}, and {len(rows) - 1} more"
     return (
-        f"well {well} holds no formula on plate {plate}; "
-        "is this the file of the right round? If so, remove the row"
+        f"{where}: plate {quoted(plate or '')} is not in this round, which has "
+        f"{', '.join(plates)}; is this the file of another round?"
     )
+
+
+def _nothing_in(
+    table: Table, column: int, wells: Mapping[tuple[str, str], int], *, several: bool
+) -> list[str]:
+    """Say, in one sentence for all, which wells that hold no formula have a reading."""
+    if len(wells) < 2:
+        return [
+            f"{table.cell(row, column)}: well {well} holds no formula on plate {plate}; "
+            "is this the file of the right round? If so, remove the row"
+            for (plate, well), row in wells.items()
+        ]
+    names = name_places(wells, several=several)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    remedy = "leave their cells blank"
+    if not table.is_plate:
+        remedy += (
+            ", or, if a plate reader wrote the file, declare the reader as an [[instrument]] with "
+            'form = "table" in campaign.toml, for --instrument; they are stored as blanks then'
+        )
+    return [
+        f"{table.title}: {len(names)} wells hold no formula and have a reading "
+        f"({', '.join(names[:_NAMED])}{more}); is this the file of the right round? If so, {remedy}"
+    ]
+
+
+def _absent(absent: Sequence[tuple[str, str]], layout: Layout, *, several: bool) -> tuple[str, ...]:
+    """Name the wells that a file says nothing of; of several plates, a whole one as such."""
+    of_plate = _count(plate for (plate, _), formula in layout.items() if formula is not None)
+    missing = _count(plate for plate, _ in absent)
+    whole = {p for p, count in missing.items() if several and count == of_plate[p] > 1}
+    named = dict.fromkeys(
+        f"plate {plate} (all {of_plate[plate]} wells)"
+        if plate in whole
+        else name_places([(plate, well)], several=several)[0]
+        for plate, well in absent
+    )
+    return tuple(named)
 
 
 def _formula_problem(

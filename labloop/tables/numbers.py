@@ -34,12 +34,14 @@ class NumberStyle:
 
     Only with a stated mark may the other mark group thousands (1,234.5 or 1.234,5). `words` are
     texts (or numbers, such as -999) that an instrument writes for values that it has not, each with
-    the status that it means; they come before the words that are known.
+    the status that it means; they come before the words that are known. `said_in` names where the
+    mark was stated, if not with --decimal.
     """
 
     mark: Literal[".", ","] = "."
     stated: bool = False
     words: Mapping[str, Status] = field(default_factory=dict, hash=False)
+    said_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,10 @@ def _why_no_number(text: str, style: NumberStyle) -> str:
     other = "," if style.mark == "." else "."
     if _NUMBER_SHAPED.fullmatch(text) and other in text:
         if style.stated:
-            return f"{quoted(text)} does not fit --decimal {style.mark}"
+            stated = f"--decimal {style.mark}"
+            if style.said_in:
+                stated = f'decimal = "{style.mark}" of {style.said_in}; --decimal goes before it'
+            return f"{quoted(text)} does not fit {stated}"
         if style.mark == ",":
             return (
                 f"{quoted(text)} has a point where other cells have a decimal comma; "

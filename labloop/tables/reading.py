@@ -84,9 +84,12 @@ def read_bytes(
     if instrument is not None:
         if names is not None:
             reject(source, [f"{source}: an instrument says where what is; leave out --no-header"])
-        encoding, decimal = encoding or instrument.encoding, decimal or instrument.decimal
+        encoding = encoding or instrument.encoding
     style = _style(source, decimal)
     if instrument is not None:
+        if decimal is None and instrument.decimal is not None:
+            said_in = f"[[instrument]] {quoted(instrument.name)} in campaign.toml"
+            style = replace(_style(source, instrument.decimal), said_in=said_in)
         style = replace(style, words=dict(instrument.words))
     asked = Asked(source, content, style, names, sheet, instrument, plate)
     if content.startswith(_OLD_EXCEL):

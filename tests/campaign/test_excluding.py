@@ -130,3 +130,18 @@ def test_the_command_says_what_it_did(recorded, lab):
     assert run("--undo").stderr == "Took back the exclusion of 2 measurements of round 1.\n"
     with pytest.raises(RefusedError, match="Nothing is excluded"):
         recorded.exclude([well], undo=True)
+
+
+def test_a_well_is_named_with_its_plate_as_messages_name_it(recorded, lab):
+    well = lab.results(recorded, 1)["well"][0]
+    recorded.exclude([f"1:{well}"], "bubble", round=1)
+    assert told(recorded)[well, "titre"][1:] == ("excluded", "bubble")
+    recorded.exclude([f" 1:{well.lower()}"], round=1, plate=1, undo=True)
+    for name, options, text in [
+        (f"2:{well}", {}, "Round 1 has no plate 2; it has 1."),
+        (f"2:{well}", {"plate": 1}, f'"2:{well}" is a well of plate 2, and --plate says 1.'),
+        ("1:Z77", {}, '"1:Z77" is no well; wells are written as A1 or A01.'),
+    ]:
+        with pytest.raises(RefusedError) as error:
+            recorded.exclude([name], "bubble", round=1, **options)
+        assert str(error.value) == text

@@ -119,6 +119,19 @@ def test_results_of_an_instrument_join_the_round_and_its_formulas_are_checked():
     assert "well A2 holds formula f A2, but the file says" in caught.value.problems[0]
 
 
+def test_a_mark_that_does_not_fit_is_named_where_it_was_said():
+    content = as_csv([["A1", "0.25"], ["A2", "1.5"]], ";")
+    table = read(content, LIST, decimal=",")
+    assert parse_readings(table.columns[1], table.style)[1][0].startswith(
+        '"0.25" does not fit decimal = "," of [[instrument]] "biotek" in campaign.toml; '
+        "--decimal goes before it"
+    )
+    declared = instrument(LIST, decimal=".")
+    table = read_bytes(content, "reader.csv", instrument=declared, decimal=",")
+    problem = parse_readings(table.columns[1], table.style)[1][0]
+    assert problem.startswith('"0.25" does not fit --decimal ,')
+
+
 def test_words_units_and_decimals_of_an_instrument():
     rows = [["A1", "SAT"], ["A2", "-999"], ["A3", "0,25"], ["A4", "?????"], ["A5", "OVRFLW"]]
     words = {"sat": "above_range", "-999": "missing", "?????": "missing", "OVRFLW": "missing"}

@@ -256,3 +256,41 @@ def test_neither_order_of_rows_nor_of_columns_matters(rows, columns):
         return dict(zip(places, values.tolist(), strict=True)), found.absent, set(found.blanks)
 
     np.testing.assert_equal(stored(frame.iloc[list(rows), list(columns)]), stored(frame))
+
+
+WIDE = {(plate, f"A{n}"): "7" if n < 4 else None for plate in "12" for n in range(1, 25)}
+
+
+def test_a_plate_that_the_round_has_not_is_said_once():
+    text = "well,plate,titre\nA1,3,1\nA2,3,1\nA3,3,1\n"
+    once = 'plate "3" is not in this round, which has 1, 2; is this the file of another round?'
+    assert problems(text, WIDE) == (f'results.csv, row 2, column "well", and 2 more: {once}',)
+    table = read_bytes(b"well,titre\nA1,1\nA2,1\n", "results.csv", plate="3")
+    with pytest.raises(RejectedError) as caught:
+        read_results(table, COMPONENTS, RESPONSES, layout=WIDE)
+    assert caught.value.problems == (f"results.csv, --plate: {once}",)
+
+
+def test_readings_of_wells_without_formula_are_one_problem():
+    layout = {key: formula for key, formula in WIDE.items() if key[0] == "1"}
+    text = "well,titre\n" + "".join(f"A{n},1\n" for n in range(1, 25))
+    said = (
+        "results.csv: 21 wells hold no formula and have a reading (A4, A5, A6, A7, A8, A9, A10, "
+        "A11, A12, A13, A14, A15 and 9 more); is this the file of the right round? If so, leave "
+        "their cells blank"
+    )
+    assert problems(text, layout) == (
+        f"{said}, or, if a plate reader wrote the file, declare the reader as an [[instrument]] "
+        'with form = "table" in campaign.toml, for --instrument; they are stored as blanks then',
+    )
+    with pytest.raises(RejectedError) as caught:
+        plate_reader("plate,well,titre\n1,H1,1\n2,H2,1\n", layout=WIDE)
+    assert caught.value.problems == (
+        "reader.csv: 2 wells hold no formula and have a reading (1:H1, 2:H2); is this the file of "
+        "the right round? If so, leave their cells blank",
+    )
+
+
+def test_a_whole_plate_of_which_nothing_is_said_is_named_as_one():
+    found = results("plate,well,titre\n1,A1,5\n", WIDE)
+    assert found.absent == ("1:A2", "1:A3", "plate 2 (all 3 wells)")
