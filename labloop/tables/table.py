@@ -51,8 +51,8 @@ class Table:
     `columns[j]` holds the cells below `names[j]`; `positions[j]` is the column's number in the
     file, from 1, or 0 for a column that the file does not have (`--plate`). `rows[i]` is the row's
     number in the file, from 1 and counting the header, or the index label of a frame. `sha256` is
-    that of the file's bytes (of a workbook with the names of the sheets read), or of the frame's
-    content.
+    that of the file's bytes (with the names of a workbook's sheets, or the cells read), or
+    of the frame's content.
 
     A table made of plates or lists of wells has an `origin`; its rows are the wells, counted from
     1. `is_plate` says that it comes from a reader, which lists every well whether or not anything
