@@ -10,7 +10,7 @@ MINUTES ?= 10
 RESULTS ?= build/benchmarks
 
 .PHONY: demo test test-all test-robots fuzz check format clean bench-surrogate bench-peers bench-patent \
-	bench-campaigns bench-layout bench-noise bench-worklists bench-speed
+	bench-campaigns bench-layout bench-noise bench-worklists bench-store bench-speed
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -61,6 +61,9 @@ bench-noise: $(READY)  ## wells before and after correction; 15 minutes, updates
 
 bench-worklists: $(READY)  ## a large round and its files for every robot; updates docs/benchmarks.md
 	$(BIN)/python -m benchmarks.worklists --publish
+
+bench-store: $(READY)  ## a campaign of 200 rounds: file and commands; updates docs/benchmarks.md
+	$(BIN)/python -m benchmarks.store --publish
 
 bench-speed: $(READY)  ## times and memory, from pretraining to a plate
 	$(BIN)/python -m benchmarks.speed

@@ -59,14 +59,12 @@ from labloop.store.rounds import (
     Prediction,
     Proposal,
     Round,
-    Waiting,
     Well,
     abandon_round,
     add_round,
     mark_exported,
     mark_recorded,
     pending_formulas,
-    pending_wells,
     read_dispenses,
     read_layout,
     read_predictions,
@@ -75,6 +73,7 @@ from labloop.store.rounds import (
     read_rounds,
 )
 from labloop.store.values import NOW
+from labloop.store.waiting import Waiting, pending_wells
 
 __all__ = [
     "NOW",
