@@ -9,7 +9,7 @@ import numpy as np
 from labloop import store
 from labloop.campaign.measured import Plate, SeenWells, seen_wells
 from labloop.definition import Definition
-from labloop.store import Store
+from labloop.store import Measurement, Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,22 +23,29 @@ def wells_frame(opened: Store, definition: Definition, number: int | None) -> pd
     if number is not None:
         store.read_round(opened, number)
     seen = seen_wells(opened, definition, blanks=True)
-    frame = frame_of(opened, seen, number)
+    frame = frame_of(opened, seen, number, listed=True)
     frame.attrs["plates"] = list(plates_did(opened, definition, seen, number))
     return frame
 
 
-def frame_of(opened: Store, seen: SeenWells, number: int | None) -> pd.DataFrame:
-    """Return the frame of wells that were seen, those of one round or all."""
+def frame_of(
+    opened: Store, seen: SeenWells, number: int | None, *, listed: bool = False
+) -> pd.DataFrame:
+    """Return the frame of wells that were seen, those of one round or all, as they were recorded.
+
+    `listed` puts them in the order of plates, and gives what was recorded by formula its round.
+    """
     import pandas as pd
 
     found, observed = seen.found, seen.observed
     formulas = store.campaign_formulas(opened, [])
     names = dict(zip(formulas.ids, formulas.names, strict=True))
+    rounds = _rounds_of_events(opened) if listed else {}
     rows = []
-    for k, m in enumerate(seen.measured):
-        row, column = int(found.rows[k]), int(found.columns[k])
-        if row < 0 or (number is not None and m.round != number):
+    for k in _in_order(seen, rounds) if listed else range(len(seen.measured)):
+        m, row, column = seen.measured[k], int(found.rows[k]), int(found.columns[k])
+        of_round = _round(m, rounds)
+        if row < 0 or (number is not None and of_round != number):
             continue
         status, reason = m.status, m.reason
         if observed.flagged[row, column]:
@@ -48,7 +55,7 @@ def frame_of(opened: Store, seen: SeenWells, number: int | None) -> pd.DataFrame
         of: Plate | None = None if plate < 0 else found.plates[plate]
         rows.append(
             (
-                m.round, None if of is None else of.name, m.well or m.well_label,
+                of_round, None if of is None else of.name, m.well or m.well_label,
                 "" if m.formula is None else names[m.formula] or str(m.formula),
                 m.response, m.value, status, reason, observed.corrected[row, column],
             )
@@ -63,6 +70,34 @@ def frame_of(opened: Store, seen: SeenWells, number: int | None) -> pd.DataFrame
     frame["round"] = frame["round"].astype("Int64")
     frame["value"] = frame["value"].astype(np.float64)
     return frame
+
+
+def _rounds_of_events(opened: Store) -> dict[int, int]:
+    found = opened.rows("SELECT sequence, json_extract(detail, '$.round') FROM event")
+    return {int(event): int(number) for event, number in found if number is not None}
+
+
+def _round(m: Measurement, rounds: dict[int, int]) -> int | None:
+    """Return a measurement's round; of what was recorded by formula, its event tells."""
+    if m.round is not None or m.plate_label is not None or m.well_label is not None:
+        return m.round
+    return rounds.get(m.event)
+
+
+def _in_order(seen: SeenWells, rounds: dict[int, int]) -> list[int]:
+    """Return the measurements by round, plate, well and response; corrections change no place."""
+    wells, found = seen.found.wells, seen.found
+
+    def key(k: int) -> tuple[float, ...]:
+        m, row = seen.measured[k], int(found.rows[k])
+        number = _round(m, rounds)
+        place = (wells.rows[row], wells.columns[row])
+        is_placed = bool(wells.rows[row] >= 0)
+        plate = wells.plates[row] if m.plate is None else m.plate
+        first = (np.inf if number is None else number, not is_placed, plate)
+        return (*first, *(place if is_placed else (m.formula or 0, 0)), found.columns[k])
+
+    return sorted(range(len(seen.measured)), key=key)
 
 
 def plates_did(

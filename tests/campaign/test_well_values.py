@@ -167,3 +167,20 @@ def test_a_well_far_from_its_replicates_is_shown_with_the_reason_and_does_not_co
     assert best.loc[int(formula), "titre_wells"] == 3
     truth = lab.measure(best.loc[[int(formula)], lab.names].to_numpy())[0, 0]
     assert best.loc[int(formula), "titre_mean"] == pytest.approx(truth, rel=0.1)
+
+
+def test_wells_stand_in_the_order_of_the_plate_also_after_a_correction(recorded, lab):
+    before = recorded.wells(1)
+    places = [(well[0], int(well[1:])) for well in before["well"]]
+    assert places == sorted(places)
+    assert before["response"].tolist() == lab.responses * (len(before) // 2)
+    one = lab.results(recorded, 1).head(1).assign(titre=7.5)
+    recorded.record(one, round=1, correct=True)
+    assert recorded.wells(1)["well"].tolist() == before["well"].tolist()
+
+
+def test_what_was_recorded_by_formula_is_shown_with_its_round(proposed):
+    formulas = proposed.round(1).formulas.index.tolist()
+    results = proposed.round(1).formulas.assign(titre=1.5).rename_axis("formula").reset_index()
+    proposed.record(results[["formula", "titre"]])
+    assert proposed.wells(1)["round"].tolist() == [1] * len(formulas)
