@@ -162,6 +162,8 @@ def _waiting_round(writing: Writing, definition: Definition, match: ColumnMatch)
         raise RefusedError(f"Rounds {listed} wait for results; say which with --round.")
     if not waiting and known:
         number, state = known[-1]
+        if state == "recorded" and _brings_what_is_missing(writing, definition, match, number):
+            return int(number)
         raise RefusedError(
             f"No round waits for results: round {number} is {state}; say which "
             "round with --round, or, for formulas of the lab's own, give the components' columns "
@@ -170,6 +172,21 @@ def _waiting_round(writing: Writing, definition: Definition, match: ColumnMatch)
     if waiting and "formula" not in match.keys:
         _refuse_two_meanings(writing, definition, match, waiting[0])
     return int(waiting[0]) if waiting else None
+
+
+def _brings_what_is_missing(
+    writing: Writing, definition: Definition, match: ColumnMatch, number: int
+) -> bool:
+    """Tell whether a table has only responses of which the round has nothing yet: no correction."""
+    waiting = store.pending_wells(writing.store).get(number)
+    if waiting is None:
+        return False
+    brought = [
+        name
+        for name, column in zip(definition.response_names, match.responses, strict=True)
+        if column is not None
+    ]
+    return bool(brought) and all(waiting.waiting.get(name) == waiting.wells for name in brought)
 
 
 def _refuse_two_meanings(

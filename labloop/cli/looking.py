@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labloop.cli.options import campaign_argument, json_option, open_campaign
+from labloop.report.numbers import counted
 from labloop.terminal import records, say, show, show_frame, show_json, show_path
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def status(campaign: str, as_json: bool) -> None:
         show(f"history   {name}: {formulas} formulas, {measurements} measurements")
     show(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
     for number, state in standing.rounds:
-        absent = ", ".join(f"{r} of {n} wells" for r, n in _waiting(standing, number).items())
+        absent = ", ".join(
+            f"{r} of {counted(n, 'well')}" for r, n in _waiting(standing, number).items()
+        )
         show(f"round {number:<3} {state}{f' in part: {absent} missing' if absent else ''}")
     command, reason = standing.next
     show(f"next      {command}   ({reason})")

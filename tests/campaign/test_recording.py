@@ -439,3 +439,13 @@ def test_a_round_is_found_by_a_column_that_an_alias_makes_its_wells(proposed, la
         recorded = campaign.record(results)
     assert recorded.round == 1
     assert recorded.measurements == len(results) * len(lab.responses)
+
+
+def test_what_a_round_still_waits_for_finds_the_round(proposed, lab):
+    results = lab.results(proposed, 1)
+    proposed.record(results.drop(columns="titre"))
+    recorded = proposed.record(results.drop(columns="viability"))
+    assert recorded.round == 1
+    assert recorded.measurements == len(results)
+    with pytest.raises(RefusedError, match="No round waits for results: round 1 is recorded"):
+        proposed.record(results.drop(columns="viability").assign(titre=1.0))
