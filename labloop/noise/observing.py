@@ -70,7 +70,7 @@ class _Response:
         sizes = np.abs(values[self.measured & self.own])
         largest = float(sizes.max(initial=0.0)) or 1.0
         size = max(float(np.median(sizes)) if sizes.size else 1.0, 1e-9 * largest)
-        # All steps work on numbers about one; by a power of two, so that what nothing corrects comes
+        # All steps work on numbers about one; a power of two, so that what nothing corrects comes
         # back to the last digit.
         self.size = size = float(np.exp2(np.round(np.log2(size))))
         self.raw = np.where(self.measured, values, np.nan) / size
