@@ -62,11 +62,14 @@ def record(
     if number is None:
         number = _waiting_round(writing, definition, match)
     names = {} if number is None else control_names(writing.store, number)
+    layout = None if number is None else _layout(writing, number, names)
+    if layout is not None and read.is_plate and reading.get("instrument") is None:
+        _refuse_another_size(read, layout)
     found = read_results(
         read,
         definition.components,
         definition.responses,
-        layout=None if number is None else _layout(writing, number, names),
+        layout=layout,
         columns=columns,
         ignore=ignore,
         aliases=definition.aliases,
@@ -147,6 +150,20 @@ def _refuse_of_round(read: Table, number: int | None) -> None:
                 f'{read.title}: no column "well" or "formula" says which results are those of '
                 f"round {number}; add one, or leave --round out to record formulas of the "
                 "lab's own"
+            ]
+        )
+
+
+def _refuse_another_size(read: Table, layout: Layout) -> None:
+    """Refuse a plate of letters and numbers that is not of the round's size: A1 is not A1 then."""
+    plates = {plate for plate, _ in layout}
+    wells, usual = len(set(read.columns[read.names.index("well")])), len(layout) // len(plates)
+    if wells != usual:
+        read.reject(
+            [
+                f"{read.title}: it has a plate of {wells} wells, and the round is on plates of "
+                f"{usual}; is this the file of another round? If the reader read a part of the "
+                "plate, say where it stands with an [[instrument]] in campaign.toml"
             ]
         )
 

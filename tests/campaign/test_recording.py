@@ -449,3 +449,17 @@ def test_what_a_round_still_waits_for_finds_the_round(proposed, lab):
     assert recorded.measurements == len(results)
     with pytest.raises(RefusedError, match="No round waits for results: round 1 is recorded"):
         proposed.record(results.drop(columns="viability").assign(titre=1.0))
+
+
+def test_a_plate_of_another_size_is_no_corner_of_the_rounds(proposed, tmp_path, refused):
+    path = tmp_path / "small.csv"
+    rows = [[letter, *["5.0"] * 6] for letter in "ABCD"]
+    lines = [["titre", *map(str, range(1, 7))], *rows]
+    path.write_text("\n".join(map(",".join, lines)), encoding="utf-8")
+    text = (
+        "small.csv was rejected (1 problem); nothing was changed:\n"
+        "  - small.csv: it has a plate of 24 wells, and the round is on plates of 96; is this the "
+        "file of another round? If the reader read a part of the plate, say where it stands with "
+        "an [[instrument]] in campaign.toml"
+    )
+    refused(proposed, lambda: proposed.record(path), text, RejectedError)
