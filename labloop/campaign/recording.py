@@ -86,9 +86,21 @@ def record(
     _refuse_others(read, number, compared)
     if again is not None and not compared.planned:  # nothing was corrected since: refused
         store.add_file(writing, read.sha256, read.source, "results")
-    store_planned(writing, compared.planned, file)
     if reason is not None:
         writing.detail["reason"] = reason
+    return _store_of_round(writing, read, found, compared, file, number)
+
+
+def _store_of_round(
+    writing: Writing,
+    read: Table,
+    found: MeasuredRows,
+    compared: Comparison,
+    file: int,
+    number: int,
+) -> Recorded:
+    """Store what a file brings for a round, and say what became of the rest of it."""
+    store_planned(writing, compared.planned, file)
     store.mark_recorded(writing, number)
     return Recorded(
         source=read.source,
