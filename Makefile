@@ -36,7 +36,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench-surrogate: $(READY)  ## the surrogate against its rivals; 40 minutes, updates docs/benchmarks.md
+bench-surrogate: $(READY)  ## the surrogate against its rivals; 40 minutes, updates docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks.surrogate --out $(RESULTS)
 	$(BIN)/python -m benchmarks.publish $(RESULTS)
 
@@ -46,23 +46,23 @@ bench-peers: $(READY) $(PEERS)/.ready  ## the same with BayBE; run bench-surroga
 	$(BIN)/python -m benchmarks.peers score $(RESULTS)/peers
 	$(BIN)/python -m benchmarks.publish $(RESULTS)
 
-bench-patent: $(READY)  ## the patent's claims; updates docs/benchmarks.md
+bench-patent: $(READY)  ## the patent's claims; updates docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks.patent --out $(RESULTS) --publish
 
 bench-campaigns: $(READY) $(PEERS)/.ready  ## whole campaigns; most of a day, can be taken up again
 	$(BIN)/python -m benchmarks.campaigns --out $(RESULTS)
 	$(BIN)/python -m benchmarks.campaign_summary $(RESULTS) --publish
 
-bench-layout: $(READY)  ## layouts on plates with edge effects; updates docs/benchmarks.md
+bench-layout: $(READY)  ## layouts on plates with edge effects; updates docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks.layout --publish
 
-bench-noise: $(READY)  ## wells before and after correction; 15 minutes, updates docs/benchmarks.md
+bench-noise: $(READY)  ## wells before and after correction; 15 minutes, updates docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks.noise --publish
 
-bench-worklists: $(READY)  ## a large round and its files for every robot; updates docs/benchmarks.md
+bench-worklists: $(READY)  ## a large round and its files for every robot; updates docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks.worklists --publish
 
-bench-store: $(READY)  ## a campaign of 200 rounds: file and commands; updates docs/benchmarks.md
+bench-store: $(READY)  ## a campaign of 200 rounds: file and commands; updates docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks.store --publish
 
 bench-speed: $(READY)  ## times and memory, from pretraining to a plate

@@ -1,4 +1,4 @@
-"""Turn the records of whole campaigns into the tables of docs/benchmarks.md.
+"""Turn the records of whole campaigns into the tables of the benchmarks page.
 
     python -m benchmarks.campaign_summary results more-results [--publish]
 

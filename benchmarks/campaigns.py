@@ -4,7 +4,7 @@
 
 adds to `campaigns.csv` there one row a trial, strategy, seed and plate as each campaign ends;
 campaigns that are there already are not run again. `python -m benchmarks.campaign_summary results`
-makes the tables of docs/benchmarks.md of it.
+makes the tables of the benchmarks page of it.
 """
 
 from __future__ import annotations

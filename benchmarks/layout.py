@@ -7,8 +7,8 @@ down the rows and 10 % along the columns, and 5 % noise or none. Plates of a rou
 It compares formulas whose replicates stand side by side (grouped), at random, and as
 `plate.layout.arrange` places them, by the root mean square error of the formulas' means less what
 all of them share: of the plain means, and after plates, rings and columns are fitted along with
-the formulas. The table of means over seeds with their standard errors goes into docs/benchmarks.md,
-the figures into results/layout.csv.
+the formulas. The table of means over seeds with their standard errors goes into the benchmarks
+page, the figures into results/layout.csv.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ simulates plates that differ by offset and gain, with an edge effect that two ma
 that the 90 % interval covers, before and after `noise.observe`. Where LABLOOP_REAL_TABLES names the
 folder of real tables, the controls that cftx repeats on its plates follow: their coefficient of
 variation raw, corrected, and corrected by the other controls alone. The tables go into
-docs/benchmarks.md, the figures into results/noise.csv and results/noise_controls.csv.
+the benchmarks page, the figures into results/noise.csv and results/noise_controls.csv.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m benchmarks.patent --out results
 
 writes `patent.csv`, one row a problem, seed, claim and mode, and puts the table of medians into
-docs/benchmarks.md with --publish.
+the benchmarks page with --publish.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Turn results into the committed summary and the table of docs/benchmarks.md.
+"""Turn results into the committed summary and the table of the benchmarks page.
 
     python -m benchmarks.publish results
 
@@ -18,7 +18,7 @@ from benchmarks.summary import average_table, cell_table, compared, summarised, 
 
 HERE = Path(__file__).resolve().parent
 PUBLISHED = HERE / "results"
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+PAGE = HERE.parent / "docs" / "explanation" / "benchmarks.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

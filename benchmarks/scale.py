@@ -122,7 +122,7 @@ def cluster_of(workers: int) -> Iterator[str]:
     """Start so many Dask workers, each a process with one thread, and give the address."""
     from distributed import LocalCluster
 
-    # Else Dask's workers ask the system for the memory of every chunk anew; see docs/commands.md.
+    # Else Dask's workers ask the system for the memory of every chunk anew.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
     with LocalCluster(
         n_workers=workers,

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--keep", type=Path, help="make the campaign here, and leave it")
-    parser.add_argument("--publish", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--publish", action="store_true", help="write the benchmarks page")
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary) / "large"

@@ -3,7 +3,7 @@
     python -m benchmarks.surrogate --out results
 
 writes `surrogate.csv` there, one row a problem, size, seed, model and response; progress goes to
-standard error. `python -m benchmarks.publish results` makes the table of docs/benchmarks.md of it.
+standard error. `python -m benchmarks.publish results` makes the table of the benchmarks page of it.
 """
 
 from __future__ import annotations

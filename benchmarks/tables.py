@@ -1,6 +1,6 @@
 """Problems from public tables of real formulas.
 
-`LABLOOP_REAL_TABLES` names their folder; docs/benchmarks.md says where each comes from. The wells
+`LABLOOP_REAL_TABLES` names their folder; the benchmarks page says where each comes from. The wells
 of a formula become one observation as in a campaign (`labloop.noise`).
 """
 

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a row for each robot and their sum, and publish them where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(WORKLISTS), metavar="KIND")
-    parser.add_argument("--publish", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--publish", action="store_true", help="write the benchmarks page")
     options = parser.parse_args(arguments)
     measured("manual")  # imports and caches are not a robot's
     lines = [

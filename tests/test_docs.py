@@ -43,7 +43,8 @@ from labloop.store import create_store
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+REFERENCE = DOCS / "reference"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -113,12 +114,12 @@ def test_every_page_is_linked_from_another() -> None:
         for match in _LINK.finditer(text_of(page))
         if not match["target"].startswith("#")
     }
-    assert set(DOCS.glob("*.md")) <= linked
+    assert set(DOCS.rglob("*.md")) <= linked
 
 
 # -- definitions --------------------------------------------------------------------------------
 
-WHOLE = blocks(DOCS / "definition.md", "toml")[0][1]
+WHOLE = blocks(REFERENCE / "definition.md", "toml")[0][1]
 
 
 def completed(fragment: str) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def test_definition_page_has_every_key_and_no_other(heading: str) -> None:
     keys = {field.alias or name for name, field in model.model_fields.items()}
     if model is ProposalSettings:
         keys |= {f"seats.{name}" for name in Seats.model_fields}
-    section = sections(DOCS / "definition.md", 2)[heading]
+    section = sections(REFERENCE / "definition.md", 2)[heading]
     told = [row[0].strip("`") for row in rows(section) if len(row) == 4]
     assert sorted(told) == sorted(keys)
 
@@ -183,7 +184,7 @@ def test_definition_page_has_every_key_and_no_other(heading: str) -> None:
 @pytest.mark.parametrize("heading", MODELS)
 def test_definition_page_tells_the_defaults(heading: str) -> None:
     defaults = defaults_of(MODELS[heading])
-    section = sections(DOCS / "definition.md", 2)[heading]
+    section = sections(REFERENCE / "definition.md", 2)[heading]
     told = {row[0].strip("`"): row[2].strip("`") for row in rows(section) if len(row) == 4}
     assert told
     for key, text in told.items():
@@ -212,13 +213,13 @@ def defaults_of(model: type[Any]) -> dict[str, Any]:
 
 
 def test_definition_page_has_every_field_of_a_csv_with_its_meaning() -> None:
-    section = sections(DOCS / "definition.md", 2)["CSV"]
+    section = sections(REFERENCE / "definition.md", 2)["CSV"]
     told = {row[0].strip("`"): row[1] for row in rows(section) if len(row) == 2}
     assert told == {field: f"{meaning}." for field, meaning in FIELDS.items()}
 
 
 def test_files_page_has_every_profile_with_its_headings() -> None:
-    section = sections(DOCS / "files.md", 3)["Worklists in CSV"]
+    section = sections(REFERENCE / "files.md", 3)["Worklists in CSV"]
     told = {row[0].strip("`"): row[1].split("`")[1] for row in rows(section)}
     assert told == {
         name: ",".join(heading for heading, _ in profile.columns)
@@ -227,14 +228,14 @@ def test_files_page_has_every_profile_with_its_headings() -> None:
 
 
 def test_definition_page_tells_the_robots_limits() -> None:
-    section = sections(DOCS / "definition.md", 2)["Robot"]
+    section = sections(REFERENCE / "definition.md", 2)["Robot"]
     told = {row[0].strip("`"): row[1:] for row in rows(section) if row[0].strip("`") in ROBOTS}
     limits = {
         kind: [f"{value:.10g}" for value in list(vars(robot).values())[:6]]
         for kind, robot in ROBOTS.items()
     }
     assert told == limits
-    section = sections(DOCS / "definition.md", 2)["Source plates"]
+    section = sections(REFERENCE / "definition.md", 2)["Source plates"]
     told = {row[0].strip("`"): row[1:] for row in rows(section) if row[0].strip("`") in ROBOTS}
     bulk = {kind: robot.bulk for kind, robot in ROBOTS.items() if robot.bulk is not None}
     assert told == {
@@ -311,7 +312,7 @@ def test_commands_mentioned_exist_with_their_options(line: str) -> None:
 
 
 def test_commands_page_has_every_command_and_no_other() -> None:
-    headings = [h for h in sections(DOCS / "commands.md", 2) if h.startswith("labloop ")]
+    headings = [h for h in sections(REFERENCE / "commands.md", 2) if h.startswith("labloop ")]
     assert headings == [f"labloop {name}" for name in main.commands]
 
 
@@ -324,13 +325,13 @@ def test_commands_page_has_every_option_and_no_other(name: str) -> None:
         for option in parameter.opts
         if option not in ("-h", "--help")
     }
-    section = sections(DOCS / "commands.md", 2)[f"labloop {name}"]
+    section = sections(REFERENCE / "commands.md", 2)[f"labloop {name}"]
     told = [re.findall(r"`(--[a-z-]+)", row[0]) for row in rows(section)]
     assert sorted(option for row in told for option in row) == sorted(options)
 
 
 def test_commands_page_has_every_option_for_reading() -> None:
-    section = sections(DOCS / "commands.md", 3)["Options for reading files"]
+    section = sections(REFERENCE / "commands.md", 3)["Options for reading files"]
     told = {option for row in rows(section) for option in re.findall(r"`(--[a-z-]+)", row[0])}
     for name in ("history", "record", "predict"):
         options = {each for p in main.commands[name].params for each in p.opts}
@@ -339,7 +340,7 @@ def test_commands_page_has_every_option_for_reading() -> None:
 
 @pytest.mark.parametrize("name", list(main.commands))
 def test_commands_page_tells_the_defaults(name: str) -> None:
-    section = sections(DOCS / "commands.md", 2)[f"labloop {name}"]
+    section = sections(REFERENCE / "commands.md", 2)[f"labloop {name}"]
     told = {
         match[1]: row[1].strip("`")
         for row in rows(section)
@@ -352,7 +353,7 @@ def test_commands_page_tells_the_defaults(name: str) -> None:
 
 
 def test_commands_page_tells_the_exit_codes() -> None:
-    codes = [row[0] for row in rows(text_of(DOCS / "commands.md")) if row[0].isdecimal()]
+    codes = [row[0] for row in rows(text_of(REFERENCE / "commands.md")) if row[0].isdecimal()]
     exits = {error.exit_code for error in (RefusedError, RejectedError, BusyError)}
     assert codes == ["0", "1", "2", "3", "4", "130"]
     assert exits | {click.UsageError.exit_code} == {1, 2, 3, 4}
@@ -375,12 +376,12 @@ def test_python_shown_compiles(body: str) -> None:
 
 def test_python_page_has_every_method_of_a_campaign() -> None:
     public = {name for name in vars(Campaign) if not name.startswith("_")}
-    told = set(re.findall(r"`[Cc]ampaign\.(\w+)", text_of(DOCS / "python.md")))
+    told = set(re.findall(r"`[Cc]ampaign\.(\w+)", text_of(REFERENCE / "python.md")))
     assert told == public | {"folder", "definition", "store"}
 
 
 def test_python_page_has_the_columns_of_dispenses() -> None:
-    row = next(r for r in rows(text_of(DOCS / "python.md")) if r[0] == "`round.dispenses`")
+    row = next(r for r in rows(text_of(REFERENCE / "python.md")) if r[0] == "`round.dispenses`")
     told = re.findall(r"`(\w+)`", row[2])
     assert told == list(DISPENSE_COLUMNS)
 
@@ -391,7 +392,7 @@ def test_python_page_has_the_columns_of_dispenses() -> None:
 def test_database_page_has_every_table_with_its_columns(tmp_path: Path) -> None:
     told = {
         row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2]))
-        for row in rows(sections(DOCS / "database.md", 2)["Tables"])
+        for row in rows(sections(REFERENCE / "database.md", 2)["Tables"])
         if len(row) == 3
     }
     with create_store(tmp_path / "campaign.db") as store:
@@ -410,13 +411,13 @@ def test_database_page_has_every_table_with_its_columns(tmp_path: Path) -> None:
 
 
 def test_database_page_has_every_view(tmp_path: Path) -> None:
-    told = {row[0].strip("`") for row in rows(sections(DOCS / "database.md", 2)["Views"])}
+    told = {row[0].strip("`") for row in rows(sections(REFERENCE / "database.md", 2)["Views"])}
     with create_store(tmp_path / "campaign.db") as store:
         views = store.rows("SELECT name FROM sqlite_schema WHERE type = 'view'")
     assert told == {name for (name,) in views}
 
 
-@pytest.mark.parametrize("body", [body for _, body in blocks(DOCS / "database.md", "sql")])
+@pytest.mark.parametrize("body", [body for _, body in blocks(REFERENCE / "database.md", "sql")])
 def test_queries_shown_run(body: str, tmp_path: Path) -> None:
     with Campaign.create(tmp_path / "campaign", parse(WHOLE)) as campaign:
         campaign.propose(formulas=2)
