@@ -20,9 +20,7 @@ from labloop.cli.options import (
 from labloop.terminal import say, show_frame, show_json
 
 if TYPE_CHECKING:
-    from labloop.campaign.recorded import Entry, Excluded, Recorded
-
-_NAMED = 12  # wells that a sentence names before it only counts them
+    from labloop.campaign.recorded import Entry, Recorded
 
 
 @click.command()
@@ -67,8 +65,9 @@ def record(
         recorded = opened.record(
             file, number, correct=correct, reason=reason, dry_run=dry_run, **read_as(**reading)
         )
-    where = f"round {recorded.round}" if recorded.round else "formulas of the lab's own"
-    tell(recorded, where, dry_run, as_json)
+    from labloop.campaign.recorded_text import where_of
+
+    tell(recorded, where_of(recorded), dry_run, as_json)
 
 
 @click.command()
@@ -120,23 +119,10 @@ def exclude(
         return
     if dry_run:
         show_entries(excluded.entries)
-    _tell_excluded(excluded, dry_run)
+    from labloop.campaign.recorded_text import excluded_sentences
 
-
-def _tell_excluded(excluded: Excluded, dry_run: bool) -> None:
-    verb = "take back the exclusion of" if excluded.undo else "exclude"
-    if not dry_run:
-        verb = "Took back the exclusion of" if excluded.undo else "Excluded"
-    of_round = f" of round {excluded.round}" if excluded.round else ""
-    say(
-        f"{'Would ' if dry_run else ''}{verb} {_counted(len(excluded.entries))}{of_round}"
-        f"{'' if excluded.undo else '; the values are kept'}."
-    )
-    if excluded.left:
-        why = "Not excluded" if excluded.undo else "Excluded already"
-        say(f"{why}: {_some(excluded.left)}.")
-    if excluded.without_result:
-        say(f"Without a result: {_some(excluded.without_result)}.")
+    for sentence in excluded_sentences(excluded, dry_run=dry_run):
+        say(sentence)
 
 
 def tell(recorded: Recorded, where: str, dry_run: bool, as_json: bool) -> None:
@@ -166,76 +152,15 @@ def tell(recorded: Recorded, where: str, dry_run: bool, as_json: bool) -> None:
         return
     if dry_run:
         show_entries(recorded.entries)
-    for sentence in sentences(recorded, where, dry_run=dry_run):
+    from labloop.campaign.recorded_text import recorded_sentences
+
+    for sentence in recorded_sentences(recorded, where, dry_run=dry_run):
         say(sentence)
 
 
-def sentences(recorded: Recorded, where: str, *, dry_run: bool) -> list[str]:
-    """Return what was taken from a file, and what was not, in sentences."""
-    verb = "Would record" if dry_run else "Recorded"
-    new = f", {recorded.formulas} new formulas" if recorded.formulas else ""
-    said = [f"{verb} {_counted(recorded.measurements)} of {where} from {recorded.source}{new}."]
-    if recorded.without_value:
-        said.append(
-            f"{recorded.without_value} of them have no value (missing, below or above the range)."
-        )
-    if recorded.corrected:
-        said.append(f"{recorded.corrected} of them replace what was recorded.")
-    if recorded.known:
-        are = "result is" if recorded.known == 1 else "results are"
-        said.append(
-            f"{recorded.known} {are} there already with the same values, and not stored again: "
-            f"{_some(recorded.known_of)}."
-        )
-    blanks = "Stored as blanks" if recorded.round else "Not stored"
-    told: dict[str, tuple[str, ...]] = {
-        "Nothing was said of": _some_of(recorded.absent),
-        f"{blanks}, for these wells hold no formula": _some_of(recorded.blanks),
-        "Not stored, for the map does not have these formulas": recorded.unmapped,
-        "Read as": recorded.read_as,
-        "Taken at their fixed value": recorded.filled,
-        "Columns not used": recorded.ignored,
-        "Not used of the file": recorded.unused,
-    }
-    said += [f"{what}: {', '.join(names)}." for what, names in told.items() if names]
-    return said
-
-
 def show_entries(entries: Sequence[Entry]) -> None:
-    """Write every measurement as a table to standard output; columns that say nothing left out."""
-    import pandas as pd
+    """Write every measurement as a table to standard output."""
+    from labloop.campaign.recorded_text import entries_table
 
-    from labloop.campaign.recorded import shown_value
-
-    columns: dict[str, list[Any]] = {
-        "plate": [entry.plate for entry in entries],
-        "well": [entry.well for entry in entries],
-        "formula": [entry.formula for entry in entries],
-        "response": [entry.response for entry in entries],
-        "value": [shown_value(entry) for entry in entries],
-        "status": [entry.status for entry in entries],
-        "replaces": [None if e.replaces is None else str(e.replaces) for e in entries],
-        "reason": [entry.reason for entry in entries],
-    }
-    optional = ("plate", "well", "replaces", "reason")
-    shown = {
-        name: pd.Series(values, dtype=object)
-        for name, values in columns.items()
-        if name not in optional or any(value is not None for value in values)
-    }
     if entries:
-        show_frame(pd.DataFrame(shown))
-
-
-def _counted(count: int) -> str:
-    return "1 measurement" if count == 1 else f"{count} measurements"
-
-
-def _some_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the first of many names, and how many more there are."""
-    more = len(names) - _NAMED
-    return (*names[:_NAMED], *([f"{more} more"] if more > 0 else []))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(_some_of(names))
+        show_frame(entries_table(entries))
