@@ -338,6 +338,20 @@ def test_abandon(copied):
     assert "round 1   abandoned\n" in out
 
 
+def test_note(copied):
+    folder = copied("proposed")
+    before = run("log", folder)
+    rehearsed = run("note", folder, "spilt", "--round", 1, "--dry-run")
+    assert rehearsed == ("", "This was a rehearsal; nothing was written.\n")
+    assert run("log", folder) == before
+    assert run("note", folder, "spilt", "--round", 1) == ("", "Noted on round 1.\n")
+    assert run("note", folder, "a new lot") == ("", "Noted on the campaign.\n")
+    said = [line.split("noted")[1] for line in run("log", folder)[0].splitlines()[-2:]]
+    assert said == [" on round 1: spilt", ": a new lot"]
+    refused = run("note", folder, "spilt", "--round", 7, code=1)
+    assert refused == ("", "labloop: there is no round 7; the last one is round 1\n")
+
+
 def test_status_leads_through_the_loop(copied, home, tmp_path):
     def following(folder):
         return json.loads(run("status", folder, "--json")[0])["next"]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from labloop.campaign.checking import Checked
     from labloop.campaign.chronicle import Soundness
     from labloop.campaign.comparing import Replayed
+    from labloop.campaign.notes import Note
     from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recorded import Excluded, Recorded
     from labloop.campaign.standing import Standing
@@ -270,6 +271,7 @@ class Campaign:
             BusyError: Another program wrote to the campaign meanwhile.
         """
         from labloop.campaign import proposing, storing
+        from labloop.campaign.news import has_news
         from labloop.parallel import workers
 
         if seed is not None:
@@ -281,7 +283,7 @@ class Campaign:
                 progress,
             )  # fmt: skip
         with self.store.writing("propose", keep=not dry_run) as writing:
-            if writing.event != known_event + 1:
+            if has_news(writing.store, known_event):
                 raise BusyError(
                     "Another program wrote to the campaign while this round was being chosen, so "
                     "it was given up; propose again to take the news into account."
@@ -448,6 +450,40 @@ class Campaign:
         """
         with self.store.writing("abandon", keep=not dry_run) as writing:
             store.abandon_round(writing, round)
+
+    # -- notes -------------------------------------------------------------------------------
+
+    def note(
+        self,
+        text: str,
+        round: int | None = None,  # noqa: A002
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Write a note into the event log, where it stays.
+
+        Args:
+            text: At most 10,000 characters, without the blanks around them.
+            round: The round that it is on; None for the whole campaign.
+            dry_run: Check everything and store nothing.
+
+        Raises:
+            RefusedError: The text is empty or too long, or there is no such round.
+        """
+        from labloop.campaign import notes
+
+        with self.store.writing(notes.ACTION, keep=not dry_run) as writing:
+            notes.add_note(writing, text, round)
+
+    def notes(self, round: int | None = None) -> tuple[Note, ...]:  # noqa: A002
+        """Return the notes on a round, or all of them; the newest last.
+
+        Raises:
+            RefusedError: There is no such round.
+        """
+        from labloop.campaign.notes import read_notes
+
+        return read_notes(self.store, round)
 
     # -- looking -----------------------------------------------------------------------------
 

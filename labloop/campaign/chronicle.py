@@ -12,6 +12,8 @@ from labloop.store import Event, Store
 
 Detail = Mapping[str, Any]
 
+_LONGEST_NOTE = 200  # characters of a note that a line of the log shows; its detail has all
+
 
 @dataclass(frozen=True)
 class Chronicle:
@@ -114,6 +116,13 @@ def _abandon(event: Event) -> str:
     return f"gave up round {event.detail['round']}"
 
 
+def _note(event: Event) -> str:
+    number, text = event.detail["round"], " ".join(event.detail["text"].split())
+    if len(text) > _LONGEST_NOTE:
+        text = f"{text[: _LONGEST_NOTE - 1].rstrip()}…"
+    return f"noted{'' if number is None else f' on round {number}'}: {text}"
+
+
 def _other(event: Event) -> str:
     known = [f"{key} {value}" for key, value in event.detail.items()]
     return f"{event.action}{': ' if known else ''}{', '.join(known)}"
@@ -129,6 +138,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "record": _record,
     "exclude": _exclude,
     "abandon": _abandon,
+    "note": _note,
 }
 
 

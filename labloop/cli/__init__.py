@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from labloop.cli.keeping import backup, log, replay
+from labloop.cli.keeping import backup, log, note, replay
 from labloop.cli.learning import predict, pretrain, simulate
 from labloop.cli.looking import best, report, status, wells
 from labloop.cli.results import exclude, history, record
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 for _command in (
-    demo, init, check, history, pretrain, propose, export, record, exclude, abandon, status,
+    demo, init, check, history, pretrain, propose, export, record, exclude, abandon, note, status,
     best, wells, predict, report, simulate, replay, log, backup,
 ):  # fmt: skip
     main.add_command(_command)

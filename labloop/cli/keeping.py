@@ -1,4 +1,4 @@
-"""Commands that keep a campaign safe, and show what was: replay, log, backup."""
+"""Commands that keep a campaign safe, and what was: note, replay, log, backup."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ import click
 
 from labloop.cli.options import campaign_argument, dry_run_option, json_option, open_campaign
 from labloop.terminal import progress_shown, records, say, show, show_frame, show_json, show_path
+
+
+@click.command()
+@campaign_argument
+@click.argument("text")
+@click.option("--round", "number", type=int, help="The whole campaign if left out.")
+@dry_run_option
+def note(campaign: str, text: str, number: int | None, dry_run: bool) -> None:
+    """Write down what is worth remembering, on a round or the campaign."""
+    with open_campaign(campaign) as opened:
+        opened.note(text, number, dry_run=dry_run)
+    where = "the campaign" if number is None else f"round {number}"
+    say("This was a rehearsal; nothing was written." if dry_run else f"Noted on {where}.")
 
 
 @click.command()

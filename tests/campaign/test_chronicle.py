@@ -55,6 +55,9 @@ def event(action, **detail):
         ("propose", {"round": 2, "formulas": 24}, "proposed round 2"),
         ("export", {"round": 2, "kind": "echo525"}, "wrote the files of round 2 for echo525"),
         ("abandon", {"round": 2}, "gave up round 2"),
+        ("note", {"round": 2, "text": "a\n\tb"}, "noted on round 2: a b"),
+        ("note", {"round": None, "text": "x" * 200}, f"noted: {'x' * 200}"),
+        ("note", {"round": None, "text": "x" * 201}, f"noted: {'x' * 199}…"),
         ("of a newer labloop", {"round": 2}, "of a newer labloop: round 2"),
     ],
 )
