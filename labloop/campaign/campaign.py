@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from labloop.campaign.chronicle import Soundness
     from labloop.campaign.comparing import Replayed
     from labloop.campaign.notes import Note
+    from labloop.campaign.effects import Effects
     from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recorded import Excluded, Recorded
     from labloop.campaign.standing import Standing
+    from labloop.report.page import RoundPage
     from labloop.simulate.simulation import Simulation
     from labloop.space import FormulaSpace
 
@@ -103,6 +105,27 @@ class Campaign:
         definition = parse(text, where=str(toml))
         opened = store.open_store(database) if database.exists() else store.create_store(database)
         return cls(folder, definition, text, opened)
+
+    def redefine(self, text: str, *, was: str | None = None, dry_run: bool = False) -> Definition:
+        """Put a new text in the place of campaign.toml, whole or not at all.
+
+        This campaign stays as it was opened; open it again to go on with the new definition. Where
+        campaign.toml cannot be opened any more, `campaign.redefining.redefine` does the same by
+        the folder.
+
+        Args:
+            text: Of the new campaign.toml.
+            was: The text that it was made from; None to replace whatever there is.
+            dry_run: Check everything and write nothing.
+
+        Raises:
+            DefinitionError: The text has problems, or leaves no formula.
+            RefusedError: Stored results would lose their meaning, campaign.toml is not `was` any
+                more, or it cannot be written to.
+        """
+        from labloop.campaign.redefining import redefine
+
+        return redefine(self.folder, text, was=was, dry_run=dry_run)
 
     def close(self) -> None:
         """Close the database."""
@@ -239,6 +262,29 @@ class Campaign:
             self.store, self.definition, self.space, store.last_event(self.store)
         )
         return explaining.importance_of(learned.fitted, self.definition, self.space)
+
+    def effects(
+        self,
+        round: int | None = None,  # noqa: A002
+        *,
+        progress: Progress = silent,
+    ) -> Effects:
+        """Return what the surrogate makes of the components, with what is not known of it.
+
+        Importance, the effect of each component, interactions of pairs, and what the next plate
+        and the space may bring; see `Effects`.
+
+        Args:
+            round: By what was known right after this round's results, when the next round was
+                proposed, and by the definition of that; None, as for the latest round, for now.
+            progress: Called with a stage's name, what is done and the total.
+
+        Raises:
+            RefusedError: Nothing was measured or learned yet, or there is no such round.
+        """
+        from labloop.campaign.effects import effects
+
+        return effects(self.store, self.definition, self.space, round, progress)
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -573,6 +619,22 @@ class Campaign:
         from labloop.campaign.well_values import wells_frame
 
         return wells_frame(self.store, self.definition, round)
+
+    @property
+    def last_event(self) -> int:
+        """The number of the last event: it grows with all that happens."""
+        return store.last_event(self.store)
+
+    def round_page(self, round: int | None = None) -> RoundPage:  # noqa: A002
+        """Return what the page of a round shows, as frames and sentences; the latest for None.
+
+        Raises:
+            RefusedError: There is no such round.
+        """
+        from labloop.campaign import reporting
+
+        number = self._latest_round() if round is None else round
+        return reporting.round_page(self.store, number, self.status(), self.definition)
 
     def report(
         self,

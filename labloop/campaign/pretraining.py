@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labloop.campaign import left_out
 from labloop.campaign.explaining import importance_of_history, importance_sentences
 from labloop.campaign.knowledge import Observed, Scale, history, refuse_lost_meaning
-from labloop.campaign.subject import subject_of
+from labloop.campaign.subject import PRETRAINED, subject_of
 from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.space import FormulaSpace
@@ -35,6 +36,9 @@ class Pretraining:
         scores_by_source: Frame, a row a `source` and `response`: `r2` and `plain_r2` (level and
             scale refitted), `spearman`, `rows`, predicted from the other sources alone; empty
             without folds or with one source.
+        left_out: Frame, a row a formula and response that the scores rest on: `source`,
+            `formula` (its id), `response`, `measured` and `predicted` by networks that never saw
+            the formula, in the response's unit; empty without folds.
         ranking: Frame by component, the most telling first: `information` (nats) about the
             responses with its 90 % interval `information_low` to `information_high`, `kept`
             (whether the network sees it), `kept_share` (in how many of the random halves of the
@@ -50,6 +54,7 @@ class Pretraining:
 
     scores: pd.DataFrame
     scores_by_source: pd.DataFrame
+    left_out: pd.DataFrame
     ranking: pd.DataFrame
     importance: pd.DataFrame
     folds: int
@@ -76,6 +81,7 @@ class Pretraining:
             "subject": self.subject,
             "scores": _records(self.scores.reset_index()),
             "scores_by_source": _records(self.scores_by_source),
+            "left_out": left_out.stored(self.left_out),
         }
 
 
@@ -83,6 +89,16 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows for JSON, which knows no NaN."""
     rows = frame.to_dict("records")
     return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
+
+
+def latest_scores(opened: Store) -> pd.DataFrame:
+    """Return the scores of the network that was pretrained last, a row a response; maybe none."""
+    import pandas as pd
+
+    from labloop import store
+
+    model = store.latest_model(opened, PRETRAINED)
+    return pd.DataFrame([] if model is None else model.metadata.get("scores", []))
 
 
 def plain_is_ahead(scores: pd.DataFrame, transfer: str) -> tuple[str, ...]:
@@ -138,13 +154,16 @@ def pretrain(
             "go straight to `labloop propose`."
         )
     lesson = _lesson(known, definition, space, seed)
-    scores, by_source, used = _cross_validated(lesson, known, definition, folds, progress)
+    scores, by_source, predictions, used = _cross_validated(
+        lesson, known, definition, folds, progress
+    )
     pretrained = surrogate.pretrain(
         **lesson, progress=lambda done, total: progress("pretraining", done, total)
     )
     return Pretraining(
         scores=scores,
         scores_by_source=by_source,
+        left_out=predictions,
         ranking=_named(pretrained.ranking(), definition),
         importance=importance_of_history(pretrained, definition, space),
         folds=used,
@@ -183,18 +202,19 @@ def _cross_validated(
     definition: Definition,
     folds: int,
     progress: Progress,
-) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Return scores by response and by source, and the number of folds; nothing for none."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, int]:
+    """Return scores by response and by source, predictions, and the number of folds."""
     import pandas as pd
 
     from labloop.surrogate import cross_validate
 
     if not folds:
-        return pd.DataFrame(), pd.DataFrame(), 0
+        return pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), 0
+    scale = Scale.of(definition.responses, known.means)
     validation = cross_validate(
         **lesson,
         folds=folds,
-        untransform=Scale.of(definition.responses, known.means).medians,
+        untransform=scale.medians,
         progress=lambda done, total: progress("cross-validating", done, total),
     )
     responses = pd.Index(definition.response_names, name="response")
@@ -203,8 +223,11 @@ def _cross_validated(
         source=[known.source_names[number] for number in by_source["source"]],
         response=[definition.response_names[number] for number in by_source["response"]],
     )
+    predictions = left_out.frame(
+        known, scale.medians(validation.predicted), validation.counted, definition.response_names
+    )
     used = int(validation.fold.max()) + 1
-    return validation.scores.set_axis(responses, axis=0), by_source, used
+    return validation.scores.set_axis(responses, axis=0), by_source, predictions, used
 
 
 def _named(ranking: pd.DataFrame, definition: Definition) -> pd.DataFrame:

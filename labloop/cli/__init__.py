@@ -11,6 +11,7 @@ from labloop.cli.learning import predict, pretrain, simulate
 from labloop.cli.looking import best, report, status, wells
 from labloop.cli.results import exclude, history, record
 from labloop.cli.rounds import abandon, export, propose
+from labloop.cli.serving import serve
 from labloop.cli.starting import check, demo, init
 from labloop.errors import LabloopError, did_you_mean
 from labloop.terminal import say, speak_utf8
@@ -54,6 +55,6 @@ def main() -> None:
 
 for _command in (
     demo, init, check, history, pretrain, propose, export, record, exclude, abandon, note, status,
-    best, wells, predict, report, simulate, replay, log, backup,
+    best, wells, predict, report, simulate, replay, log, backup, serve,
 ):  # fmt: skip
     main.add_command(_command)
