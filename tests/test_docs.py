@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 import unicodedata
 from collections.abc import Iterator
@@ -14,7 +12,6 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from labloop.campaign import Campaign
 from labloop.cli import main
@@ -40,6 +37,7 @@ from labloop.errors import BusyError, RefusedError, RejectedError
 from labloop.plate.dispensing import DISPENSE_COLUMNS
 from labloop.robots import ROBOTS
 from labloop.store import create_store
+from tests.transcripts import alike_to_the_letter, follow, roughly_alike, shown_blocks
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -127,7 +125,9 @@ def completed(fragment: str) -> dict[str, Any]:
     definition = tomllib.loads(WHOLE)
     for key, value in tomllib.loads(fragment).items():
         if isinstance(value, list):
-            definition[key] = [*definition.get(key, []), *value]
+            names = [each["name"] for each in value if "name" in each]
+            kept = [each for each in definition.get(key, []) if each.get("name") not in names]
+            definition[key] = [*kept, *value]
         elif isinstance(value, dict):
             definition[key] = definition.get(key, {}) | value
         else:
@@ -146,6 +146,7 @@ def completed(fragment: str) -> dict[str, Any]:
         pytest.param(*block, id=f"{page.name}-{number}")
         for page in [*PAGES, *EXAMPLES]
         for number, block in enumerate(blocks(page, "toml"), start=1)
+        if not ("fragment" in block[0] and len(block[0]) > 1)  # tried where the page is followed
     ],
 )
 def test_definitions_shown_are_sound(words: list[str], body: str) -> None:
@@ -257,7 +258,9 @@ _SPAN = re.compile(r"(?<!`)`(?P<line>labloop [^`\n]*)`(?!`)")
 
 def code_lines(text: str) -> Iterator[str]:
     """Yield every command line of labloop that stands in a block of code."""
-    fenced = [m["body"] for m in _FENCE.finditer(text) if m["info"].strip() in ("console", "sh")]
+    fenced = [
+        m["body"] for m in _FENCE.finditer(text) if m["info"].split()[:1] in (["console"], ["sh"])
+    ]
     indented = "\n".join(
         line for line in _FENCE.sub("", text).splitlines() if line.startswith("    ")
     )
@@ -424,50 +427,85 @@ def test_queries_shown_run(body: str, tmp_path: Path) -> None:
         assert isinstance(campaign.store.rows(body), list)
 
 
-# -- tutorial -----------------------------------------------------------------------------------
+# -- pages that are followed to the letter ------------------------------------------------------
 
-TUTORIAL = DOCS / "tutorial.md"
-
-
-def typed(page: Path) -> list[tuple[str, str]]:
-    """Return (command, output shown) of every prompt in a page's console blocks."""
-    shown = blocks(page, "console")
-    parts = [re.split(r"^\$ +(.*)\n", body, flags=re.MULTILINE) for _, body in shown]
-    return [pair for part in parts for pair in zip(part[1::2], part[2::2], strict=True)]
-
-
-def lab(words: list[str]) -> str:
-    """Run the page's own lab.py and return what it prints."""
-    run = subprocess.run(
-        [sys.executable, *words[1:]], check=True, capture_output=True, encoding="utf-8"
-    )
-    return run.stdout
+LONG = {
+    "README",
+    "tutorial",
+    "bring-your-history",
+    "run-on-a-cluster",
+    "several-objectives",
+    "unrelated-history",
+}
+FOLLOWED = [page for page in PAGES if "```console" in text_of(page)]
 
 
-@pytest.mark.slow
-def test_tutorial_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG))
+        for page in FOLLOWED
+    ],
+)
+def test_pages_can_be_followed(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    files = [each for kind in ("python", "csv", "toml") for each in blocks(TUTORIAL, kind)]
-    for command, shown in typed(TUTORIAL):
-        words = shlex.split(command)
-        if words[0] == "python":
-            write(files, "lab.py")
-            text = lab(words[: words.index(">")])
-            Path(words[-1]).write_text(text, encoding="utf-8", newline="\n")
-            continue
-        write(files, "draft.csv")
-        result = CliRunner().invoke(main, words[1:])
-        wanted = 3 if "was rejected" in shown else 0
-        assert result.exit_code == wanted, f"{command}\n{result.output}"
-        if wanted:
-            assert result.output == shown
-        if words[1] == "init":
-            write(files, "yeast-42/campaign.toml")
-    with Campaign.open("yeast-42") as campaign:
-        assert [each.state for each in campaign.rounds()] == ["recorded", "recorded"]
+    for typed in follow(page):
+        assert typed.exit_code == typed.wanted, f"{typed.line}\n{typed.output}"
+        assert typed.holds, f"{typed.line}\n{typed.output}"
 
 
-def write(files: list[tuple[list[str], str]], name: str) -> None:
-    """Write a file that the tutorial shows under its name."""
-    body = next(body for words, body in files if words == [name])
-    Path(name).write_text(body, encoding="utf-8", newline="\n")
+def test_what_is_run_stands_behind_a_prompt() -> None:
+    for page in FOLLOWED:
+        for block in shown_blocks(text_of(page)):
+            if block.language == "console":
+                assert block.body.startswith("$ "), f"{page.name}: {block.body}"
+
+
+@pytest.mark.parametrize(
+    ("shown", "output", "alike"),
+    [
+        ("a\nb\n", "a\nb\n", True),
+        ("a\nb\n", "a\nc\n", False),
+        ("a\n", "a\nb\n", False),
+        ("a\n…\nd\n", "a\nb\nc\nd\n", True),
+        ("a\n…\nd\n", "a\nd\n", True),
+        ("a\n…\nd\n", "a\nb\n", False),
+        ("not now; …\n", "not now; later\n", True),
+        ("not now; …\n", "later\nnot now; later\n", False),
+        ("", "whatever\n", True),
+    ],
+)
+def test_an_output_is_compared_with_what_a_page_shows(shown: str, output: str, alike: bool) -> None:
+    assert alike_to_the_letter(shown, output) is alike
+
+
+@pytest.mark.parametrize(
+    ("output", "alike"),
+    [
+        ("name   r2\nOD    0.7\n\nNext: labloop best\n", True),
+        ("name  r2  mse\nOD  0.7  1\n\nNext: labloop best\n", False),
+        ("Next: labloop best\nname  r2\n", False),
+        ("name  r2\nOD    0.5\n", False),
+    ],
+)
+def test_numbers_of_networks_are_not_compared(output: str, alike: bool) -> None:
+    assert roughly_alike("name   r2\nOD    0.5\n…\nNext: labloop best\n", output) is alike
+
+
+def test_what_a_page_shows_is_written_before_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python a.py\nprint(open('b/c.toml').read(), end='')\n```\n"
+        "```toml b/c.toml\nx = 1\n\n[[component]]\nname = 'a'\nhigh = 2\n```\n"
+        "```toml fragment b/c.toml\ny = 3\n\n[[component]]\nname = 'a'\nhigh = 4\n```\n"
+        "```console\n$ python a.py > out.txt\n$ labloop status nowhere\n```\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    printed, refused = follow(page)
+    assert (printed.exit_code, printed.output) == (0, "")
+    assert (refused.exit_code, refused.wanted, refused.holds) == (1, 0, False)
+    made = tomllib.loads((tmp_path / "out.txt").read_text(encoding="utf-8"))
+    assert made == {"x": 1, "y": 3, "component": [{"name": "a", "high": 4}]}
