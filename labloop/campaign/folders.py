@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import re
+import secrets
+import shutil
 from pathlib import Path
 
 from labloop.definition import Definition, parse, read_text
@@ -70,17 +72,31 @@ def create_folder(folder: str | Path, text: str) -> Path:
     for existing in (toml, folder / "campaign.db"):
         if existing.exists() or existing.is_symlink():
             raise RefusedError(f'There is a campaign in "{folder}" already; it was left as it is.')
-    beside = toml.with_name(f".campaign.toml.{os.getpid()}")
+    replace_text(toml, text)
+    return folder
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file, or put it in the place of one; its folder is made if need be.
+
+    It is written beside its place, flushed to the disk and renamed: whatever interrupts this leaves
+    the old file or the whole new one. Raises RefusedError where the disk refuses.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(toml)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, beside)
+        beside.replace(path)
     except OSError as error:
-        raise RefusedError(f'"{folder}" cannot be written to ({error.strerror}).') from error
+        raise RefusedError(f'"{path.parent}" cannot be written to ({error.strerror}).') from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
-    return folder
 
 
 def _bad_name(name: str) -> str:
