@@ -70,12 +70,12 @@ def propose(
     count = definition.proposal.formulas if formulas is None else formulas
     if not 1 <= count <= MOST_FORMULAS:
         raise RefusedError(f"A round has 1 to {MOST_FORMULAS} formulas (got {count}).")
-    seed = _next_number(opened, known_event) if seed is None else seed
+    seed = next_number(opened, known_event) if seed is None else seed
     listed = read_candidates(definition, space, candidates, seed)
     among = None if listed is None else listed.levels
     learned = learn(opened, definition, space, known_event, progress)
-    known = _known(opened, learned, known_event)
-    chosen = _choose(learned, known, count, seed, among, progress)
+    known = known_of(opened, learned, known_event)
+    chosen = choose_for(learned, known, count, seed, among, progress)
     if len(chosen.levels) < count:
         raise _too_few(len(chosen.levels), count, definition)
     repeated = _repeated(learned, chosen)
@@ -111,7 +111,7 @@ def _too_few(found: int, count: int, definition: Definition) -> RefusedError:
     )
 
 
-def _choose(
+def choose_for(
     learned: Learned,
     known: Known,
     count: int,
@@ -119,6 +119,7 @@ def _choose(
     listed: LevelNumbers | None,
     progress: Progress,
 ) -> Chosen:
+    """Choose a plate of `count` formulas by all that was learned, or from those that are listed."""
     from labloop.proposal.batch import choose
     from labloop.proposal.goals import Goals
 
@@ -138,7 +139,8 @@ def _choose(
     )
 
 
-def _known(opened: Store, learned: Learned, known_event: int) -> Known:
+def known_of(opened: Store, learned: Learned, known_event: int) -> Known:
+    """Return what a plate is chosen by besides the surrogate."""
     from labloop.proposal.batch import Known
 
     definition, space = learned.definition, learned.space
@@ -210,7 +212,8 @@ def _proposed(opened: Store, known_event: int) -> set[int]:
     }
 
 
-def _next_number(opened: Store, known_event: int) -> int:
+def next_number(opened: Store, known_event: int) -> int:
+    """Return the number that a round proposed after an event gets."""
     known = store.read_rounds(opened, up_to=known_event)
     return known[-1].number + 1 if known else 1
 
