@@ -413,6 +413,20 @@ def test_best_says_what_no_formula_is_known_in(tmp_path):
     assert run("best", folder, "--json") == ("[]\n", "")
 
 
+def test_effects(home):
+    out, err = run("effects", home / "learned")
+    head, *lines = out.splitlines()
+    assert head.split() == ["response", "component", "importance", "low", "high", "direction"]
+    assert {line.split()[1] for line in lines if line.startswith("titre")} >= {"glucose"}
+    assert "Of the next plate" not in err  # nothing was measured
+    told = json.loads(run("effects", home / "learned", "--json")[0])
+    assert told.keys() == {"importance", "curves", "interactions", "surfaces", "outlook"}
+    assert {row["component"] for row in told["curves"]} == set(NAMES)
+    assert all(row["direction"] for row in told["importance"])
+    assert told["outlook"] is None
+    assert run("effects", home / "new", code=1)[1].startswith("labloop: There is nothing to")
+
+
 def test_best(copied, tmp_path):
     folder = copied("proposed")
     assert run("best", folder) == ("", "Nothing was measured yet.\n")

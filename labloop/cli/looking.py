@@ -1,4 +1,4 @@
-"""Commands that only look: status, best, wells, report."""
+"""Commands that only look: status, best, wells, effects, report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ import click
 
 from labloop.cli.options import campaign_argument, json_option, open_campaign
 from labloop.report.numbers import counted
-from labloop.terminal import records, say, show, show_frame, show_json, show_path
+from labloop.terminal import (
+    progress_shown,
+    records,
+    say,
+    show,
+    show_frame,
+    show_json,
+    show_path,
+)
 
 if TYPE_CHECKING:
     from labloop.campaign.standing import Standing
+
+_WORTH_A_ROW = 0.01  # importance
+_STRONGEST = 3  # interactions of a response that are listed
 
 
 @click.command()
@@ -79,6 +90,31 @@ def best(campaign: str, top: int, as_json: bool) -> None:
 
 @click.command()
 @campaign_argument
+@click.argument("formulas", metavar="FORMULA FORMULA...", nargs=-1, required=True)
+@json_option
+def compare(campaign: str, formulas: tuple[str, ...], as_json: bool) -> None:
+    """Set formulas side by side, by number or a control's name."""
+    with open_campaign(campaign) as opened:
+        comparison = opened.compare(formulas)
+    responses = comparison.responses.reset_index()
+    if as_json:
+        show_json(
+            {
+                "amounts": records(comparison.amounts),
+                "responses": records(responses),
+                "sentences": comparison.sentences,
+            }
+        )
+        return
+    show_frame(comparison.amounts)
+    click.echo()
+    show_frame(responses if responses["limit"].notna().any() else responses.drop(columns="limit"))
+    for sentence in comparison.sentences:
+        say(sentence)
+
+
+@click.command()
+@campaign_argument
 @click.option("--round", "number", type=int, help="The latest if left out.")
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="HTML file."
@@ -108,4 +144,43 @@ def wells(campaign: str, number: int | None, as_json: bool) -> None:
         of = "" if number is None else f" in the wells of round {number}"
         say(f"Nothing was measured{of} yet.")
     for sentence in frame.attrs["plates"]:
+        say(sentence)
+
+
+@click.command()
+@campaign_argument
+@json_option
+def effects(campaign: str, as_json: bool) -> None:
+    """Say what each component does, how sure that is, and which interact."""
+    from labloop.campaign.prospecting import sentences, stored
+
+    with open_campaign(campaign) as opened, progress_shown() as progress:
+        found = opened.effects(progress=progress)
+        definition = opened.definition
+    importance = found.importance.reset_index()
+    table = importance.merge(found.directions, on=["response", "component"], how="left")
+    if as_json:
+        show_json(
+            {
+                "importance": records(table),
+                "curves": records(found.curves),
+                "interactions": records(found.interactions),
+                "surfaces": records(found.surfaces),
+                "outlook": stored(found.outlook),
+            }
+        )
+        return
+    worth = table["importance"] >= _WORTH_A_ROW
+    show_frame(
+        table.loc[worth, ["response", "component", "importance", "low", "high", "direction"]]
+    )
+    if not worth.all():
+        say(f"Left out: components of an importance below {_WORTH_A_ROW} for a response.")
+    strongest = found.interactions.groupby("response", sort=False).head(_STRONGEST)
+    if len(strongest):
+        show("")
+        show_frame(strongest)
+    if found.outlook is not None:
+        say("Of the next plate, by what is known now:")
+    for sentence in sentences(found.outlook, definition):
         say(sentence)
