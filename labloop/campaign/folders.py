@@ -33,10 +33,10 @@ def find(name: str) -> Path:
     return path
 
 
-def home_of(name: str) -> Path:
+def home_of(name: str, here: Path = Path()) -> Path:
     """Return where a new campaign goes: below `campaigns` if there is such a folder and no path.
 
-    Raises RefusedError for a path with `..`, which may lead anywhere.
+    A name and a path without a beginning begin in the folder `here`. Raises RefusedError for a path with `..`, which may lead anywhere.
     """
     path = Path(name)
     if ".." in path.parts:
@@ -44,7 +44,8 @@ def home_of(name: str) -> Path:
             f'"{name}" leads out of the folder that it begins in (..); give the whole path, or go '
             "to the folder that is to hold the campaign."
         )
-    return Path(HOME) / path if _is_bare(path) and Path(HOME).is_dir() else path
+    below = here / HOME
+    return below / path if _is_bare(path) and below.is_dir() else here / path
 
 
 def _is_bare(path: Path) -> bool:

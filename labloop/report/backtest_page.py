@@ -66,4 +66,4 @@ def to_html(page: BacktestPage) -> str:
         f"Means over {page.seeds}; the bands are ± one standard error.",
         lambda theme: curves(page.summary, page.strategies, page.panels, theme),
     )
-    return render("simulation.html.j2", [figure], page=page)
+    return render("simulation.html.j2", pictures={figure.name: figure}, page=page)

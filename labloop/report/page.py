@@ -82,17 +82,21 @@ class RoundPage:
 
 def to_html(page: RoundPage) -> str:
     """Return the page as the text of one HTML file."""
-    return render(
-        "round.html.j2",
-        _pictures(page),
-        page=page,
-        formula_tables=tables.formula_tables(
+    return render("round.html.j2", **shown(page))
+
+
+def shown(page: RoundPage) -> dict[str, Any]:
+    """Return what the template of a round's sections shows: the page, its pictures and tables."""
+    return {
+        "page": page,
+        "pictures": {each.name: each for each in _pictures(page)},
+        "formula_tables": tables.formula_tables(
             page.of_round, page.amounts, page.components, page.responses, page.labels
         ),
-        origin_table=tables.origin_table(page.of_round, page.responses),
-        scores_table=tables.scores_table(page.scores) if len(page.scores) else None,
-        left_out_table=tables.left_out_table(page.left_out) if len(page.left_out) else None,
-    )
+        "origin_table": tables.origin_table(page.of_round, page.responses),
+        "scores_table": tables.scores_table(page.scores) if len(page.scores) else None,
+        "left_out_table": tables.left_out_table(page.left_out) if len(page.left_out) else None,
+    }
 
 
 def _pictures(page: RoundPage) -> list[Picture]:

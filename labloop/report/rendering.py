@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,15 @@ def picture(name: str, caption: str, draw: Callable[[Theme], go.Figure]) -> Pict
     return Picture(name, caption, height, Markup(f"{{{text}}}"))
 
 
-def render(template: str, pictures: Sequence[Picture], **shown: Any) -> str:
-    """Return a template of this room, filled in, as the text of one HTML file."""
+def render(template: str, **shown: Any) -> str:
+    """Return a template of this room, filled in, as the text of one HTML file.
+
+    Figures are among what is shown as `pictures`, by their names.
+    """
     templates = environment()
     script = templates.get_template("figures.js").render()
     plotly = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
     return templates.get_template(template).render(
-        pictures={each.name: each for each in pictures},
         themes=THEMES,
         plotly=Markup(plotly),
         script=Markup(script),

@@ -38,7 +38,9 @@ def serve(folders: Sequence[Path], host: str, port: int, tell: Callable[[str, st
         alone = host in LOOPBACK
         token = None if alone else secrets.token_urlsafe(24)
         app = create_app(Shelf(tuple(folders), Path.cwd()), _rules(host, token), Path(uploads))
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         link = f"http://{_in_link(host)}:{found}/"
         tell(link if token is None else f"{link}?token={token}", _who(alone))

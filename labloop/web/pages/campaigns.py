@@ -90,7 +90,7 @@ def create(visit: Visit) -> Response:
             if like not in folders:
                 raise RefusedError(f'There is no definition "{like}" to start from.')
             like = str(folders[like])
-        folder = start(shelf.home / home_of(wanted), like)
+        folder = start(home_of(wanted, shelf.home), like)
     except LabloopError as error:
         return _ask(visit, str(error), status=409)
     if folder not in shelf.folders().values():
