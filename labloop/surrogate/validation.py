@@ -32,7 +32,7 @@ class Validation:
     `mse`, `relative_error`, `spearman`, `rows`; `predicted` (n, m) in the units of Y, NaN in rows
     that were not used; `fold` (n,), −1 there. Where the other folds have no value of a row's
     source, its level and scale cannot be known: the prediction is at the sources' pooled ones and
-    left out of the scores.
+    left out of the scores. `counted` (n, m) says which predictions the scores rest on.
 
     `scores_by_source` a frame, one row a source and response, predicted by nets that saw other
     sources alone: `source`, `response`, `r2`, `plain_r2`, `spearman`, `rows`. See
@@ -43,6 +43,7 @@ class Validation:
     scores_by_source: pd.DataFrame
     predicted: Array
     fold: NDArray[np.int64]
+    counted: NDArray[np.bool_]
 
 
 def cross_validate(
@@ -97,9 +98,11 @@ def cross_validate(
     table.insert(1, "plain_r2", scores(exact, plain, past.source)["r2"])
     by_source = scores_by_source(exact, by_part.predicted, by_part.plain, past.source)
     by_source["source"] = numbers[by_source["source"]]
-    predicted = np.full(Y.shape, np.nan)
+    by_source = by_source if len(numbers) > 1 else by_source[:0]
+    predicted, counted = np.full(Y.shape, np.nan), np.zeros(Y.shape, dtype=bool)
     predicted[used] = by_fold.predicted
-    return Validation(table, by_source if len(numbers) > 1 else by_source[:0], predicted, fold)
+    counted[used] = np.isfinite(exact) & np.isfinite(nets)
+    return Validation(table, by_source, predicted, fold, counted)
 
 
 def _parts(past: History) -> NDArray[np.int64]:

@@ -25,6 +25,11 @@ def literal(text: object) -> str:
     return html.escape(str(text), quote=False)
 
 
+def shortened(text: str, most: int = 34) -> str:
+    """Return a text for an axis or a legend, cut where it would not fit beside the figure."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 def base_layout(theme: Theme, height: int) -> dict[str, Any]:
     """Return what the layouts have in common; the height is in pixels."""
     return {
