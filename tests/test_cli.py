@@ -352,6 +352,22 @@ def test_note(copied):
     assert refused == ("", "labloop: there is no round 7; the last one is round 1\n")
 
 
+def test_compare(copied):
+    folder = copied("proposed")
+    with Campaign.open(folder) as campaign:
+        number = int(campaign.round(1).formulas.index[0])
+    out, error = run("compare", folder, number, "commercial")
+    assert out.splitlines()[0].split() == ["component", "unit", str(number), "commercial"]
+    assert error.startswith(f"Formula {number} against commercial: ")
+    found = json.loads(run("compare", folder, number, "commercial", "--json")[0])
+    assert list(found) == ["amounts", "responses", "sentences"]
+    assert [row["component"] for row in found["amounts"]] == NAMES
+    assert list(found["amounts"][0]) == ["component", "unit", str(number), "commercial"]
+    assert [row["formula"] for row in found["responses"]] == [number, "commercial"]
+    assert "\n".join(found["sentences"]) == error.strip()
+    assert run("compare", folder, "commercial", code=1)[1].startswith("labloop: Comparing takes at")
+
+
 def test_status_leads_through_the_loop(copied, home, tmp_path):
     def following(folder):
         return json.loads(run("status", folder, "--json")[0])["next"]

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from labloop.campaign.checking import Checked
     from labloop.campaign.chronicle import Soundness
     from labloop.campaign.comparing import Replayed
-    from labloop.campaign.notes import Note
     from labloop.campaign.effects import Effects
+    from labloop.campaign.formula_comparison import Comparison
+    from labloop.campaign.notes import Note
     from labloop.campaign.pretraining import Pretraining
     from labloop.campaign.recorded import Excluded, Recorded
     from labloop.campaign.standing import Standing
@@ -602,6 +603,20 @@ class Campaign:
         from labloop.campaign import learning
 
         return learning.best(self.store, self.definition, top)
+
+    def compare(self, formulas: Sequence[int | str]) -> Comparison:
+        """Set some of the campaign's formulas side by side and say what differs.
+
+        Args:
+            formulas: Numbers of formulas or names of controls, at least two; the first is set
+                against each of the others.
+
+        Raises:
+            RefusedError: There is no such formula of the campaign, or fewer than two.
+        """
+        from labloop.campaign.formula_comparison import compare
+
+        return compare(self.store, self.definition, formulas)
 
     def wells(self, round: int | None = None) -> pd.DataFrame:  # noqa: A002
         """Return what was measured in every well of a round, or of all and of the lab's own plates.

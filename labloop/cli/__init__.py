@@ -8,7 +8,7 @@ import click
 
 from labloop.cli.keeping import backup, log, note, replay
 from labloop.cli.learning import predict, pretrain, simulate
-from labloop.cli.looking import best, effects, report, status, wells
+from labloop.cli.looking import best, compare, effects, report, status, wells
 from labloop.cli.results import exclude, history, record
 from labloop.cli.rounds import abandon, export, propose
 from labloop.cli.serving import serve
@@ -55,6 +55,6 @@ def main() -> None:
 
 for _command in (
     demo, init, check, history, pretrain, propose, export, record, exclude, abandon, note, status,
-    best, wells, effects, predict, report, simulate, replay, log, backup, serve,
+    best, compare, wells, effects, predict, report, simulate, replay, log, backup, serve,
 ):  # fmt: skip
     main.add_command(_command)
