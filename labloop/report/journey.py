@@ -19,6 +19,7 @@ from labloop.report.numbers import counted, enumerated
 from labloop.report.rendering import Picture, picture
 from labloop.report.subjects import Component, Response, first_objective
 
+_OF_PLATE = " With this plate"
 _LOADING = 0.3  # of an axis of length 1, below which a component is not named
 
 
@@ -194,7 +195,8 @@ def _transfer(journey: Journey, number: int, responses: Sequence[Response]) -> P
     known = trust[trust["round"] <= number]
     latest = int(known["round"].max()) if len(known) else 0
     texts = known[known["round"] == latest].set_index("response")["text"].to_dict()
-    said = [f"{name}: {texts[name]}" for name in shown if name in texts]
+    # what the plate will teach stands among the reasons for it
+    said = [f"{name}: {texts[name].split(_OF_PLATE)[0]}" for name in shown if name in texts]
     return picture(
         "transfer",
         " ".join(

@@ -126,20 +126,22 @@ def _followed(scale: _Scale, share: float, rows: int) -> str:
             f"The pretrained network is used as tuned on {rows} own rows; "
             "how far the history still holds is not measured."
         )
-    how = f"scale {scale.mean:.2f} ± {scale.sd:.2f} of its prediction after {rows} own rows"
-    if math.isfinite(scale.sd_after):
-        how += f", ± {scale.sd_after:.2f} expected with this plate"
     if share < 0.4:
-        verdict = "The history is set aside, the own rows alone predict better"
+        verdict = "The history is set aside, the own results alone predict better"
     elif scale.mean - scale.sd > 0.6:
         verdict = "The history is followed"
     elif scale.mean + scale.sd < 0.3:
-        verdict = "The history is largely ignored"
+        verdict = "Little of the history holds here"
     else:
         verdict = "The history is followed in part"
+    seen = f"{rows} own formulas show" if rows > 1 else "1 own formula shows"
+    how = f"where it foretells a difference of 1, {seen} {scale.mean:.2f} ± {scale.sd:.2f}"
+    if math.isfinite(scale.sd_after):
+        how += f", ± {scale.sd_after:.2f} expected with this plate"
     return (
-        f"{verdict} ({how}): {share:.0%} of the prediction comes from experts that use it, "
-        f"{1 - share:.0%} from own rows alone."
+        f"{verdict} ({how}). {share:.0%} of the prediction comes from models that start from the "
+        f"history and correct it by the own results, {1 - share:.0%} from models that know the own "
+        "results alone."
     )
 
 

@@ -13,7 +13,7 @@ from labloop.surrogate.points import Points
 from labloop.surrogate.transfer import fit
 from labloop.surrogate.trust import trust_of
 
-AFTER_30 = "of its prediction after 30 own rows"
+SHOWN = "where it foretells a difference of 1, 30 own formulas show"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_trust_has_numbers_and_a_sentence_for_each_response(surrogate):
     assert list(trust.columns) == ["b", "b_sd", "history_share", *kinds, "text"]
     assert np.isfinite(trust.drop(columns="text").to_numpy(float)).all()
     assert trust.filter(like="weight_").sum(axis=1).tolist() == pytest.approx([1.0, 1.0])
-    assert trust["text"].str.contains(AFTER_30).all()
+    assert trust["text"].str.contains(SHOWN).all()
 
 
 def test_what_never_saw_the_history_is_the_rest_of_the_prediction(surrogate):
@@ -156,8 +156,8 @@ def test_processes_that_keep_some_of_many_rows_are_scored_on_those(monkeypatch):
     [
         (0.9, 0.75, "The history is followed"),
         (0.7, 0.5, "The history is followed in part"),
-        (0.1, 0.5, "The history is largely ignored"),
-        (0.9, 0.25, "The history is set aside, the own rows alone predict better"),
+        (0.1, 0.5, "Little of the history holds here"),
+        (0.9, 0.25, "The history is set aside, the own results alone predict better"),
     ],
 )
 def test_the_sentence_says_how_far_and_by_which_share(processes, pretrained, b, share, said):
@@ -166,6 +166,7 @@ def test_the_sentence_says_how_far_and_by_which_share(processes, pretrained, b, 
     weights = {"own": 1.0 - share, "other": share}
     record = trust_of(0, experts, weights, y, pretrained, None)
     assert record["text"] == (
-        f"{said} (scale {b:.2f} ± 0.12 {AFTER_30}): {share:.0%} of the prediction comes from "
-        f"experts that use it, {1 - share:.0%} from own rows alone."
+        f"{said} ({SHOWN} {b:.2f} ± 0.12). {share:.0%} of the prediction comes from models that "
+        f"start from the history and correct it by the own results, {1 - share:.0%} from models "
+        "that know the own results alone."
     )
