@@ -37,6 +37,7 @@ def redefine(
         DefinitionError: The text has problems, or leaves no formula.
         RefusedError: Stored results would lose their meaning, campaign.toml is not `was` any more,
             there is no campaign, its database cannot be opened, or the file not written to.
+        BusyError: Another program writes to the campaign for longer than is waited.
     """
     folder = Path(folder)
     toml = folder / "campaign.toml"
