@@ -15,7 +15,7 @@ from labloop.campaign.knowledge import Observed, own_of
 from labloop.campaign.measured import SeenWells, seen_wells
 from labloop.campaign.pretraining import plain_is_ahead
 from labloop.campaign.prospecting import likelihood
-from labloop.campaign.rounds import Round, definition_of, read_round
+from labloop.campaign.rounds import Round, amounts_frame, definition_of, read_round
 from labloop.campaign.standing import Standing, standing
 from labloop.campaign.well_values import frame_of, plates_did
 from labloop.definition import Definition
@@ -80,6 +80,7 @@ def round_page(
         scores=scores,
         warnings=plain_is_ahead(scores, definition.surrogate.transfer),
         plates=plates_did(opened, definition, seen, number) if len(wells) else (),
+        all_amounts=_all_amounts(opened, definition),
         left_out=wells[wells["status"].isin(["outlier", "excluded"])],
     )
 
@@ -93,6 +94,11 @@ def _corrected_as(definition: Definition, current: Definition | None) -> Definit
         r.model_copy(update={"range": ranges.get(r.name, r.range)}) for r in definition.responses
     )
     return definition.model_copy(update={"noise": current.noise, "responses": responses})
+
+
+def _all_amounts(opened: Store, definition: Definition) -> pd.DataFrame:
+    ids = store.campaign_formulas(opened, []).ids
+    return amounts_frame(opened, ids, definition.components)
 
 
 def _components(definition: Definition) -> tuple[Component, ...]:

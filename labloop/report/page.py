@@ -49,6 +49,8 @@ class RoundPage:
         plates: What plates, places and mishaps did to the wells, in sentences.
         left_out: The round's values that count for nothing: `plate`, `well`, `formula`, `response`,
             `value` and the `reason`.
+        all_amounts: Frame by id of the campaign's own formulas, controls and adopted ones too, with
+            a column a component.
     """
 
     campaign: str
@@ -72,6 +74,7 @@ class RoundPage:
     warnings: tuple[str, ...]
     plates: tuple[str, ...] = ()
     left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
+    all_amounts: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def of_round(self) -> pd.DataFrame:

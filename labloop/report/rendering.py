@@ -8,48 +8,96 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from labloop.report.changes import changed, changes
 from labloop.report.templating import environment
 from labloop.report.theme import THEMES, Theme
 
 
+class Reading(NamedTuple):
+    """One of the ways in which a figure can be shown: its name, and that of its group."""
+
+    name: str
+    group: str
+    draw: Callable[[Theme], go.Figure]
+
+
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the page: its caption and its JSON by theme, safe inside a script element."""
+    """A figure on the page: its caption and its JSON, safe inside a script element.
+
+    The JSON has the figure as it is `light`, what is changed for `dark`, and where there are
+    `readings` to choose from, for each what is changed, and what for `dark` beyond that.
+    `choices` are the readings' groups, each with the numbers and names of its own.
+    """
 
     name: str
     caption: str
     height: int
     json: Markup
+    choices: tuple[tuple[str, tuple[tuple[int, str], ...]], ...] = ()
 
 
 def picture(name: str, caption: str, draw: Callable[[Theme], go.Figure]) -> Picture:
     """Return a figure as it is drawn in each theme."""
-    figures = {theme.name: draw(theme) for theme in THEMES}
-    text = ",".join(f'"{theme}":{figure.to_json()}' for theme, figure in figures.items())
-    # Inside a script element, HTML must find neither an end tag nor the start of a comment.
+    return picture_of_readings(name, caption, [Reading("", "", draw)])
+
+
+def picture_of_readings(name: str, caption: str, readings: Sequence[Reading]) -> Picture:
+    """Return a figure that can be shown in several ways, the first of them to begin with.
+
+    All have the height of the first. Those of a group stand together in the list of choices.
+    """
+    light, dark = (_json(readings[0].draw(theme)) for theme in THEMES)
+    in_dark = changes(light, dark)
+    held: dict[str, Any] = {"light": light, "dark": in_dark}
+    if len(readings) > 1:
+        held["readings"] = [{"all": [], "dark": []}]
+        for reading in readings[1:]:
+            drawn, drawn_dark = (_json(reading.draw(theme)) for theme in THEMES)
+            of_all = changes(light, drawn)
+            beyond = changes(changed(dark, of_all), drawn_dark)
+            held["readings"].append({"all": of_all, "dark": beyond})
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for place, reading in enumerate(readings):
+        groups.setdefault(reading.group, []).append((place, reading.name))
+    choices = tuple((group, tuple(each)) for group, each in groups.items())
+    return Picture(
+        name,
+        caption,
+        int(light["layout"]["height"]),
+        _in_script(held),
+        choices if len(readings) > 1 else (),
+    )
+
+
+def _json(figure: go.Figure) -> Any:
+    return json.loads(figure.to_json())
+
+
+def _in_script(held: object) -> Markup:
+    """Return JSON in which HTML finds neither an end tag nor the start of a comment."""
+    text = json.dumps(held, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    height = int(figures[THEMES[0].name].layout.height)
-    return Picture(name, caption, height, Markup(f"{{{text}}}"))
+    return Markup(text)
 
 
-def render(template: str, **shown: Any) -> str:
-    """Return a template of this room, filled in, as the text of one HTML file.
-
-    Figures are among what is shown as `pictures`, by their names.
-    """
+def render(template: str, *, pictures: Mapping[str, Picture], **shown: Any) -> str:
+    """Return a template of this room, filled in, as the text of one HTML file."""
     templates = environment()
     script = templates.get_template("figures.js").render()
     plotly = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
     return templates.get_template(template).render(
+        pictures=pictures,
         themes=THEMES,
         plotly=Markup(plotly),
         script=Markup(script),
