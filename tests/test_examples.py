@@ -16,9 +16,14 @@ NO_OLYMP = "the package olymp is not installed; pip install labloop[blends]"
 
 def run(example: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run an example as its README says, from another folder."""
+    return run_file(f"{example}/run.py", *options, cwd=cwd)
+
+
+def run_file(file: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a file of the examples, from another folder."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return subprocess.run(
-        [sys.executable, str(ROOT / "examples" / example / "run.py"), *options],
+        [sys.executable, str(ROOT / "examples" / file), *options],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
@@ -95,3 +100,17 @@ def test_cell_free_says_where_its_files_are_to_be_had(tmp_path: Path) -> None:
         "The lab's files are not in nowhere: clone https://github.com/LwSyBER/CFTX there, or say "
         "--tables.\n"
     )
+
+
+@pytest.mark.slow
+def test_the_tour_of_python_goes_through_two_rounds(tmp_path: Path) -> None:
+    done = run_file("python_api.py", "--out", ".", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 'frame, index 3, column "titre": "2.23*" is not a number' in done.stdout
+    assert "300 measurements of 150 new formulas" in done.stdout
+    assert "would record 56 measurements" in done.stdout
+    assert "round 2 is recorded new batch of iron stock" in done.stdout
+    assert "Round 2 comes out the same: 12 formulas" in done.stdout
+    assert "The database is sound:" in done.stdout
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"tour", "plate-1", "report.html", "copy.db"}
