@@ -36,7 +36,8 @@ def find(name: str) -> Path:
 def home_of(name: str, here: Path = Path()) -> Path:
     """Return where a new campaign goes: below `campaigns` if there is such a folder and no path.
 
-    A name and a path without a beginning begin in the folder `here`. Raises RefusedError for a path with `..`, which may lead anywhere.
+    Names and relative paths begin in the folder `here`. Raises RefusedError for a path with `..`,
+    which may lead anywhere.
     """
     path = Path(name)
     if ".." in path.parts:

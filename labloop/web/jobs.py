@@ -140,6 +140,10 @@ class Jobs:
             else:
                 last = message
         code = child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what was not sent is of no use any more
+                    pipe.close()
         job.outcome = last.get("outcome", {})
         job.headline, job.problems = last.get("headline", ""), tuple(last.get("problems", ()))
         with self._lock:
