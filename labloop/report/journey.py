@@ -159,13 +159,14 @@ def _map(journey: Journey, number: int, first: Response, values: pd.DataFrame) -
     sources = dict(zip(journey.sources.index.tolist(), journey.sources.tolist(), strict=True))
     return picture(
         "map",
-        _map_caption(axes, len(journey.sources) > 0),
+        _map_caption(axes, journey),
         lambda theme: map_of_formulas(axes, sources, of_round, others, first, theme),
     )
 
 
-def _map_caption(axes: Axes, history: bool) -> str:
-    of = "the campaign and of the history" if history else "the campaign"
+def _map_caption(axes: Axes, journey: Journey) -> str:
+    of = "the campaign and of the history" if len(journey.sources) else "the campaign"
+    choices = {f"{name} = {choice}" for name, each in journey.choices.items() for choice in each}
     said = [
         "Formulas that are alike lie near each other. The axes are the two directions in which "
         f"all formulas of {of} differ most; together they hold {sum(axes.shares):.0%} of the "
@@ -176,7 +177,10 @@ def _map_caption(axes: Axes, history: bool) -> str:
         loads = loads[loads.abs() >= min(_LOADING, float(loads.abs().max()))]
         loads = loads.reindex(loads.abs().sort_values(ascending=False, kind="stable").index)[:4]
         if share > 0:
-            each = [f"{'more' if load > 0 else 'less'} {name}" for name, load in loads.items()]
+            each = [
+                f"{'more' if load > 0 else 'less'}{' often' if name in choices else ''} {name}"
+                for name, load in loads.items()
+            ]
             said.append(f"Along the {ordinal} axis there is mostly {enumerated(each)}.")
     return " ".join(said)
 

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labloop import store
+from labloop.campaign.left_out import of_stored
 from labloop.campaign.pretraining import plain_is_ahead
+from labloop.campaign.subject import PRETRAINED
 
 
 def scored(r2: list[float], plain: list[float]) -> pd.DataFrame:
@@ -58,6 +61,19 @@ def test_sources_are_scored_by_name(fresh, lab):
     ]  # fmt: skip
     assert (table["spearman"] > 0).all()
     assert report.folds == 2
+    kept, of = of_stored(store.latest_model(fresh.store, PRETRAINED).metadata)
+    assert of == kept["formula"].nunique() == 70
+    pd.testing.assert_frame_equal(kept, report.left_out, check_dtype=False, rtol=1e-5)
+    for response, rows in kept.groupby("response"):
+        assert len(rows) == report.scores.loc[response, "rows"]
+        ranks = [part["measured"].corr(part["predicted"], "spearman") for part in of_source(rows)]
+        assert np.average(ranks, weights=[40, 30]) == pytest.approx(
+            report.scores.loc[response, "spearman"], abs=1e-6
+        )
+
+
+def of_source(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    return [rows[rows["source"] == source] for source in ("CHO-S", "HEK")]
 
 
 def test_the_ranking_names_components_and_says_how_sure_it_is(fresh, lab):

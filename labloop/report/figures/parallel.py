@@ -26,7 +26,8 @@ MOST_SHOWN = 20
 MOST_LINES = 120
 """Formulas of the round that one figure shows."""
 _EARLIER = 200  # formulas of other rounds
-
+_FEW = 40  # formulas that can be told apart by lines of full width
+_WIDTH = 1.2  # pixels of a line
 _ROW = 30  # pixels a component
 _LABEL = 12  # characters of a choice
 _CHOICES = 6  # that are named; of more the first and the last
@@ -85,6 +86,7 @@ def parallel(
         for formula, text in zip(rows["formula"], hover_texts(rows, response), strict=True):
             said = [_amount(c, amounts.loc[formula, c.name]) for c in shown]
             trace = _line(places.loc[formula, names], said, text, origin, theme)
+            trace.line.width = _WIDTH if len(drawn) <= _FEW else _WIDTH / 2
             figure.add_trace(named_once(trace, named))
     figure.update_layout(base_layout(theme, 96 + _ROW * (len(shown) + 1)))
     figure.update_layout(margin={"t": 56, "b": 12, "r": 24})
@@ -102,9 +104,9 @@ def _line(
     places: pd.Series[float], said: list[str], text: str, origin: str, theme: Theme
 ) -> go.Scatter:
     return go.Scatter(
-        x=places.to_numpy(dtype=float), y=np.arange(len(places)), mode="lines+markers",
+        x=places.round(4).tolist(), y=list(range(len(places))), mode="lines+markers",
         name=literal(spoken(origin)), text=said, meta=text, hovertemplate=_HOVER,
-        line={"color": theme.faint(origin), "width": 1.2},
+        line={"color": theme.faint(origin), "width": _WIDTH},
         marker={"symbol": look(origin).symbol, "color": theme.colour(origin), "size": 6},
     )  # fmt: skip
 
