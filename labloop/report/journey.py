@@ -116,7 +116,12 @@ def _parallel(
     places = places.loc[list(dict.fromkeys(rows["formula"]))]
     return picture(
         "parallel",
-        _parallel_caption(len(varied), len(shown), len(of_round), len(journey.importance) > 0),
+        " ".join(
+            [
+                *_parallel_caption(len(varied), len(shown), len(of_round), journey.importance),
+                *(["Formulas of other rounds are faint."] if len(places) > len(of_round) else []),
+            ]
+        ),
         lambda theme: parallel(
             of_round, places, journey.amounts, shown, journey.choices, first, theme
         ),
@@ -136,16 +141,17 @@ def _places(journey: Journey, components: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _parallel_caption(varied: int, shown: int, formulas: int, ordered: bool) -> str:
+def _parallel_caption(
+    varied: int, shown: int, formulas: int, importance: pd.DataFrame
+) -> list[str]:
     said = ["Each line is a formula of the round, each row a component from low to high."]
-    if ordered:
+    if len(importance):
         said.append("The components that matter most stand above.")
     if shown < varied:
         said.append(f"{varied - shown} of the {varied} components are left out.")
     if formulas > MOST_LINES:
         said.append(f"The {MOST_LINES} formulas that were chosen first are drawn.")
-    said.append("Formulas of other rounds are faint.")
-    return " ".join(said)
+    return said
 
 
 def _map(journey: Journey, number: int, first: Response, values: pd.DataFrame) -> Picture | None:

@@ -22,6 +22,7 @@ from labloop.report.subjects import Response
 from labloop.report.theme import Theme, in_order, look, spoken
 
 _HEIGHT = 520
+_FEW = 400  # marks that do not hide one another
 _ROUNDED = 4  # decimals of a place, of ranges of length 1
 
 Floats = npt.NDArray[np.float64]
@@ -133,8 +134,8 @@ def _others(rows: pd.DataFrame, axes: Axes, response: Response, theme: Theme) ->
     return go.Scatter(
         x=at["x"], y=at["y"], mode="markers", name="other rounds",
         marker={
-            "symbol": "circle-open", "color": theme.quiet, "size": 6.5, "opacity": 0.8,
-            "line": {"width": 1.1},
+            "symbol": "circle-open", "color": theme.quiet, "size": 6.5,
+            "opacity": 0.8 if len(rows) <= _FEW else 0.35, "line": {"width": 1.1},
         },
         customdata=texts, hovertemplate=HOVER,
     )  # fmt: skip

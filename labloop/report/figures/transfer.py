@@ -23,7 +23,7 @@ from labloop.report.numbers import plus_minus
 from labloop.report.theme import Theme
 
 _HEIGHT = 520
-_FOR_WORDS = 0.16  # of the rounds' width, kept free for what the dashed lines mean
+_FOR_WORDS = 0.2  # of the rounds' width, kept free for what the dashed lines mean
 _APART = 0.06  # rounds between the marks of two responses
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "hexagon", "x", "star")
 _WIDTH = 72  # characters of a line under the pointer
