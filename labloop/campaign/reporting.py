@@ -22,7 +22,7 @@ from labloop.definition import Definition
 from labloop.report.numbers import counted, plus_minus, with_unit
 from labloop.report.page import Fact, RoundPage, to_html
 from labloop.report.sentences import outcome
-from labloop.report.subjects import Component, Response, first_objective
+from labloop.report.subjects import Component, Response
 from labloop.store import Store
 from labloop.worklists import write_files
 
@@ -75,7 +75,8 @@ def round_page(
         all_values=values,
         amounts=shown.formulas[definition.component_names],
         labels=shown.formulas.get("candidate"),
-        wells=_wells(shown, wells, first_objective(responses).name),
+        wells=shown.layout,
+        readings=_readings(shown, wells),
         plate_wells=definition.plate.wells,
         scores=scores,
         warnings=plain_is_ahead(scores, definition.surrogate.transfer),
@@ -223,18 +224,12 @@ def _adopted(opened: Store, responses: list[str]) -> pd.DataFrame:
     return frame.assign(predicted=np.nan, sd=np.nan)
 
 
-def _wells(shown: Round, values: pd.DataFrame, response: str) -> pd.DataFrame:
-    """Return the layout with what was measured of one response in each well, raw and corrected."""
-    of_response = values[values["response"] == response]
-    found = of_response.set_index(["plate", "well"])[["value", "status", "corrected"]]
-    found["value"] = found["value"].where(found["status"].isin(["ok", "outlier"]))
-    places = pd.MultiIndex.from_arrays([shown.layout["plate"].astype(str), shown.layout["well"]])
-    read = found.reindex(places).reset_index(drop=True)
-    return shown.layout.assign(
-        value=read["value"].astype(float),
-        status=read["status"].astype(object).where(read["status"].notna(), None),
-        corrected=read["corrected"].astype(float),
-    )
+def _readings(shown: Round, wells: pd.DataFrame) -> pd.DataFrame:
+    """Return what was measured in the wells of a round's layout, raw and corrected."""
+    plates = {str(plate): plate for plate in shown.layout["plate"]}
+    placed = wells[wells["plate"].isin(list(plates)) & wells["well"].notna()]
+    columns = ["well", "response", "value", "status", "corrected"]
+    return placed[columns].assign(plate=placed["plate"].map(plates))
 
 
 def _scores(opened: Store, stored: store.Round, responses: tuple[Response, ...]) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,48 +16,47 @@ _LISTED = 16  # components named under the pointer
 
 def well_frame(
     wells: pd.DataFrame,
+    readings: pd.DataFrame,
     values: pd.DataFrame,
     amounts: pd.DataFrame,
     components: Sequence[Component],
-    response: Response,
+    responses: Sequence[Response],
 ) -> pd.DataFrame:
-    """Return a round's wells with their `label`, `value` and `hover` for the plate map.
+    """Return a round's wells with the `label` and the `hover` that the plate map shows.
 
     Args:
-        wells: `plate`, `well`, `role`, `formula` (of a control its name), `value` measured of the
-            response and the measurement's `status` (None where there is none, outlier where it is
-            left out), `corrected` what is learned from it.
+        wells: `plate`, `well`, `role` and `formula` (of a control its name).
+        readings: What was measured, a row a well and response: `plate`, `well`, `response`,
+            `value` (NaN for none), `status` (outlier where it is left out) and `corrected`, what
+            is learned from it.
         values: The round's formulas; see `labloop.report.subjects`.
         amounts: By formula, the components' amounts.
         components: Their units.
-        response: What is shown: as measured, or as predicted before anything is.
+        responses: What is said of, in this order.
     """
-    of_response = values[values["response"] == response.name].set_index("formula")
-    known = of_response.to_dict("index")
-    made = amounts.to_dict("index")
+    read = {
+        (row["plate"], row["well"], row["response"]): _measured(row)
+        for row in readings.to_dict("records")
+    }
     short = short_names(wells)
-    rows = wells.to_dict("records")
-    shown = wells["value"]
-    if not is_measured(wells):
-        shown = wells["formula"].map(of_response["predicted"]).astype(float)
-    labels = [short.get(row["formula"], row["formula"]) for row in rows]
-    return wells.assign(
-        label=[
-            "" if row["role"] == "empty" else str(label)
-            for row, label in zip(rows, labels, strict=True)
-        ],
-        value=shown,
-        hover=[
-            _hover(row, known.get(row["formula"]), made.get(row["formula"], {}), components,
-                   response)
-            for row in rows
-        ],
-    )  # fmt: skip
-
-
-def is_measured(wells: pd.DataFrame) -> bool:
-    """Return whether any well has a measurement, be it without a value."""
-    return bool(wells["status"].notna().any())
+    of_formula = _of_formulas(values, amounts, components)
+    labels, hovers = [], []
+    for plate, well, role, formula in wells[["plate", "well", "role", "formula"]].itertuples(
+        index=False, name=None
+    ):
+        labels.append("" if role == "empty" else str(short.get(formula, formula)))
+        if role == "empty":
+            hovers.append(f"{well}: empty")
+            continue
+        origin, predicted, made = of_formula.get(formula, ("", {}, []))
+        lines = [f"{well}: {role} {formula}{origin}"]
+        for response in responses:
+            name = response.name
+            said = [read.get((plate, well, name), ""), predicted.get(name, "")]
+            if any(said):
+                lines.append(f"{response.title}: {', '.join(filter(None, said))}")
+        hovers.append("\n".join([*lines, *made]))
+    return wells.assign(label=labels, hover=hovers)
 
 
 def short_names(wells: pd.DataFrame) -> dict[Any, str]:
@@ -69,51 +67,50 @@ def short_names(wells: pd.DataFrame) -> dict[Any, str]:
     return {name: f"C{place}" for place, name in enumerate(names, start=1)}
 
 
-def caption(wells: pd.DataFrame, response: Response) -> str:
-    """Return how to read the plate map of a `well_frame`."""
+def caption(wells: pd.DataFrame, readings: pd.DataFrame, values: pd.DataFrame) -> str:
+    """Return how to read the plate map of a round; see `well_frame`."""
     said = ["Numbers are formulas."]
     names = [f"{short} is {name}" for name, short in short_names(wells).items()]
     if names:
         said.append(f"Framed wells are controls: {', '.join(names)}.")
-    if is_measured(wells):
-        said.append(f"Colours are the {response.name} measured in the well, uncorrected.")
-        if (wells["value"].isna() & (wells["role"] != "empty")).any():
-            said.append("Grey wells have no value.")
-    elif wells["value"].notna().any():
-        said.append(f"Colours are the {response.name} predicted for the formula.")
-    else:
+    said.append("Grey wells have no value.")
+    if len(readings):
+        said.append(
+            "As measured: what was read in the well. Corrected: without what its plate and place "
+            "did, as it is learned from."
+        )
+    elif values["predicted"].isna().all():
         said.append("Nothing was predicted for this round.")
     return " ".join(said)
 
 
-def _measured(well: dict[Any, Any]) -> str:
-    value, corrected = well["value"], well["corrected"]
+def _measured(reading: dict[Any, Any]) -> str:
+    value, corrected = reading["value"], reading["corrected"]
+    if reading["status"] not in ("ok", "outlier"):
+        return str(reading["status"]).replace("_", " ")
     said = f"measured {number(value)}"
-    if not math.isnan(corrected) and number(corrected) != number(value):
-        said += f", corrected {number(corrected)}"
-    return f"{said}, left out as an outlier" if well["status"] == "outlier" else said
+    if reading["status"] == "outlier":
+        return f"{said}, left out as an outlier"
+    same = pd.isna(corrected) or number(corrected) == number(value)
+    return said if same else f"{said}, corrected {number(corrected)}"
 
 
-def _hover(
-    well: dict[Any, Any],
-    values: dict[Any, Any] | None,
-    amounts: dict[Any, Any],
+def _of_formulas(
+    values: pd.DataFrame,
+    amounts: pd.DataFrame,
     components: Sequence[Component],
-    response: Response,
-) -> str:
-    if well["role"] == "empty":
-        return f"{well['well']}: empty"
-    lines = [f"{well['well']}: {well['role']} {well['formula']}"]
-    if well["status"] in ("ok", "outlier"):
-        lines.append(f"{response.title}: {_measured(well)}")
-    elif isinstance(well["status"], str):
-        lines.append(f"{response.title}: {well['status'].replace('_', ' ')}")
-    if values is None:
-        return "\n".join(lines)
-    lines[0] += f", {spoken(values['origin'])}"
-    if not math.isnan(values["predicted"]):
-        predicted = plus_minus(values["predicted"], values["sd"])
-        lines.append(f"{response.title}: predicted {predicted}")
-    present = [c for c in components if amounts.get(c.name)]
-    lines += [f"{c.name}: {with_unit(number(amounts[c.name]), c.unit)}" for c in present[:_LISTED]]
-    return "\n".join([*lines, "…"] if len(present) > _LISTED else lines)
+) -> dict[Any, tuple[str, dict[str, str], list[str]]]:
+    """Return by formula its origin, what was predicted by response, and lines of its amounts."""
+    predicted: dict[Any, dict[str, str]] = {}
+    for row in values.dropna(subset=["predicted"]).to_dict("records"):
+        said = f"predicted {plus_minus(row['predicted'], row['sd'])}"
+        predicted.setdefault(row["formula"], {})[row["response"]] = said
+    origins = values.drop_duplicates("formula").set_index("formula")["origin"].to_dict()
+    found = {}
+    for formula, made in amounts.to_dict("index").items():
+        present = [c for c in components if made.get(c.name)]
+        lines = [f"{c.name}: {with_unit(number(made[c.name]), c.unit)}" for c in present]
+        listed = [*lines[:_LISTED], "…"] if len(lines) > _LISTED else lines
+        origin = f", {spoken(origins[formula])}" if formula in origins else ""
+        found[formula] = (origin, predicted.get(formula, {}), listed)
+    return found

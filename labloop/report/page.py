@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from labloop.report import bench, tables
+from labloop.report.bench_readings import WellReading, well_readings
 from labloop.report.figures import parity, plate_map, progress
-from labloop.report.rendering import Picture, picture, render
+from labloop.report.rendering import Picture, Reading, picture, picture_of_readings, render
 from labloop.report.subjects import Component, Response, first_objective
 
 
@@ -42,7 +43,8 @@ class RoundPage:
         all_values: Every round's values; see `labloop.report.subjects`.
         amounts: Frame by formula of the round, in order of choice, with a column a component.
         labels: What the user calls the formulas, by formula; None without a list of candidates.
-        wells: The round's wells with the first objective's `value` and `status`; see `bench`.
+        wells: The round's wells: `plate`, `well`, `role`, `formula`.
+        readings: What was measured in them of each response; see `bench.well_frame`.
         plate_wells: Wells of a plate.
         scores: Scores of the pretrained network, a row a response; empty without history.
         warnings: Sentences on responses that the network predicts no better than a plain model.
@@ -69,6 +71,7 @@ class RoundPage:
     amounts: pd.DataFrame
     labels: pd.Series[Any] | None
     wells: pd.DataFrame
+    readings: pd.DataFrame
     plate_wells: int
     scores: pd.DataFrame
     warnings: tuple[str, ...]
@@ -102,18 +105,33 @@ def shown(page: RoundPage) -> dict[str, Any]:
     }
 
 
+def _plate(page: RoundPage) -> Picture:
+    """Return the plate map, the first objective as measured, else as predicted, to begin with."""
+    first = first_objective(page.responses)
+    responses = sorted(page.responses, key=lambda response: response != first)
+    wells = bench.well_frame(
+        page.wells, page.readings, page.of_round, page.amounts, page.components, responses
+    )
+
+    def reading(each: WellReading) -> Reading:
+        coloured = wells.assign(value=each.numbers)
+        return Reading(
+            each.name,
+            each.group,
+            lambda theme: plate_map(coloured, page.plate_wells, each.scale, theme),
+        )
+
+    readings = well_readings(page.wells, page.readings, page.of_round, responses)
+    return picture_of_readings(
+        "plate",
+        bench.caption(page.wells, page.readings, page.of_round),
+        [reading(each) for each in readings],
+    )
+
+
 def _pictures(page: RoundPage) -> list[Picture]:
     values, responses = page.all_values, page.responses
-    first = first_objective(responses)
-    wells = bench.well_frame(page.wells, page.of_round, page.amounts, page.components, first)
-    kind = "measured" if bench.is_measured(page.wells) else "predicted"
-    pictures = [
-        picture(
-            "plate",
-            bench.caption(wells, first),
-            lambda theme: plate_map(wells, page.plate_wells, f"{kind} {first.title}", theme),
-        )
-    ]
+    pictures = [_plate(page)]
     if values[["predicted", "measured"]].notna().any(axis=None):
         shown = [response for response in responses if response.goal != "observe"]
         pictures.append(

@@ -24,6 +24,7 @@ class Theme:
         paper: The page's background, for rims of markers.
         empty: Wells that hold nothing.
         unknown: Wells without a value.
+        middle: What is neither more nor less.
         origins: Colours of origins, in the order of `_ORIGINS`; the last for any other.
     """
 
@@ -34,6 +35,7 @@ class Theme:
     paper: str
     empty: str
     unknown: str
+    middle: str
     origins: tuple[str, ...]
 
     def colour(self, origin: str) -> str:
@@ -58,6 +60,7 @@ LIGHT = Theme(
     paper="#ffffff",
     empty="#f3f4f6",
     unknown="#d5d9de",
+    middle="#f6efdc",
     origins=("#0072b2", "#d98c00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#7a828a"),
 )
 DARK = Theme(
@@ -68,6 +71,7 @@ DARK = Theme(
     paper="#191d21",
     empty="#23282d",
     unknown="#434a52",
+    middle="#3f3a2c",
     origins=("#56b4e9", "#e69f00", "#2fc39a", "#f08040", "#9ad4f5", "#dd9ac0", "#98a1aa"),
 )
 THEMES = (LIGHT, DARK)

@@ -61,13 +61,23 @@ def wells() -> pd.DataFrame:
     """Round 1 on a plate of 24: two formulas, a control and an empty well."""
     return pd.DataFrame(
         [
-            (1, "A1", "formula", 1, 2.5, "ok", 2.5),
-            (1, "B3", "formula", 2, NAN, "below_range", NAN),
-            (1, "D6", "control", "base", 1.0, "ok", 1.0),
-            (1, "A2", "empty", None, NAN, None, NAN),
+            (1, "A1", "formula", 1), (1, "B3", "formula", 2),
+            (1, "D6", "control", "base"), (1, "A2", "empty", None),
         ],
-        columns=["plate", "well", "role", "formula", "value", "status", "corrected"],
-    )
+        columns=["plate", "well", "role", "formula"],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def readings() -> pd.DataFrame:
+    """What was measured in them: a titre of formula 1 and of the control, too little of 2."""
+    return pd.DataFrame(
+        [
+            (1, "A1", "titre", 2.5, "ok", 2.5), (1, "B3", "titre", NAN, "below_range", NAN),
+            (1, "D6", "titre", 1.0, "ok", 1.0),
+        ],
+        columns=["plate", "well", "response", "value", "status", "corrected"],
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -85,6 +95,7 @@ def amounts() -> pd.DataFrame:
 def page(
     values: pd.DataFrame,
     wells: pd.DataFrame,
+    readings: pd.DataFrame,
     components: tuple[Component, ...],
     amounts: pd.DataFrame,
 ) -> Callable[..., RoundPage]:
@@ -108,6 +119,7 @@ def page(
             "amounts": amounts,
             "labels": None,
             "wells": wells,
+            "readings": readings,
             "plate_wells": 24,
             "scores": pd.DataFrame(),
             "warnings": (),

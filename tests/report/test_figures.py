@@ -6,8 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labloop.report.bench import well_frame
-from labloop.report.figures import best_so_far, parity, plate_map, progress
+from labloop.report.figures import best_so_far, parity, progress
 from labloop.report.figures.common import literal
 from labloop.report.subjects import Response
 from labloop.report.theme import DARK, LIGHT, THEMES, in_order, look
@@ -117,61 +116,6 @@ def test_parity_axes_are_alike(values):
     assert figure.layout.xaxis.range == figure.layout.yaxis.range
     assert figure.layout.xaxis.title.text == "predicted titre (g/L)"
     assert figure.layout.yaxis2.title.text == "measured viability (%)"
-
-
-# -- plate ---------------------------------------------------------------------------------------
-
-
-def drawn(wells, values, amounts, components, theme=LIGHT):
-    of_round = values[(values["round"] == 1) & (values["origin"] != "control")]
-    frame = well_frame(wells, of_round, amounts, components, TITRE)
-    return plate_map(frame, 24, "measured titre (g/L)", theme)
-
-
-def test_every_well_is_where_it_is_on_the_plate(wells, values, amounts, components):
-    below, above = drawn(wells, values, amounts, components).data
-    assert above.z.shape == (4, 6)
-    assert (above.z[0, 0], above.text[0, 0]) == (2.5, "1")
-    assert (above.z[3, 5], above.text[3, 5]) == (1.0, "C")
-    assert np.isfinite(above.z).sum() == 2
-    assert (below.z[1, 2], below.text[1, 2]) == (1, "2")
-    assert (below.z[0, 1], below.text[0, 1]) == (0, "")
-
-
-def test_a_well_says_what_is_in_it(wells, values, amounts, components):
-    below, above = drawn(wells, values, amounts, components).data
-    assert above.customdata[0, 0] == (
-        "A1: formula 1, latin hypercube<br>titre (g/L): measured 2.5"
-        "<br>titre (g/L): predicted 2.00 ± 0.50<br>glucose: 2.5 mM<br>serum: soy"
-    )
-    assert below.customdata[1, 2].startswith(
-        "B3: formula 2, mixing<br>titre (g/L): below range<br>titre (g/L): predicted"
-    )
-    assert above.customdata[3, 5] == "D6: control base<br>titre (g/L): measured 1"
-    assert below.customdata[0, 1] == "A2: empty"
-
-
-def test_before_anything_is_measured_wells_have_their_predictions(
-    wells, values, amounts, components
-):
-    wells = wells.assign(value=NAN, status=None)
-    _, above = drawn(wells, values, amounts, components).data
-    assert (above.z[0, 0], above.z[1, 2]) == (2.0, 3.0)
-    assert np.isnan(above.z[3, 5])
-
-
-def test_controls_are_framed(wells, values, amounts, components):
-    shapes = drawn(wells, values, amounts, components).layout.shapes
-    assert {((shape.x0 + shape.x1) / 2, (shape.y0 + shape.y1) / 2) for shape in shapes} == {(5, 3)}
-
-
-def test_several_plates_share_one_scale(wells, values, amounts, components):
-    two = pd.concat([wells, wells.assign(plate=2)])
-    figure = drawn(two, values, amounts, components)
-    assert [note.text for note in figure.layout.annotations] == ["plate 1", "plate 2"]
-    coloured = [each for each in figure.data if each.coloraxis]
-    assert {each.coloraxis for each in coloured} == {"coloraxis"}
-    assert len(coloured) == 2
 
 
 # -- looks ---------------------------------------------------------------------------------------

@@ -23,12 +23,14 @@ class Read(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.tags, self.scripts, self.styles, self.seen = [], [], [], []
-        self._open = None
+        self._open, self.options = None, []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
+        if tag == "option":
+            self._open = tag
         if tag in ("script", "style"):
             self._open = tag
             self.scripts.append([dict(attrs), ""]) if tag == "script" else self.styles.append("")
@@ -42,6 +44,8 @@ class Read(HTMLParser):
             self.scripts[-1][1] += data
         elif self._open == "style":
             self.styles[-1] += data
+        elif self._open == "option":
+            self.options.append(data)
         else:
             self.seen.append(data)
 
@@ -56,6 +60,15 @@ class Read(HTMLParser):
             for attrs, text in self.scripts
             if attrs.get("type") == "application/json"
         }
+
+    def choices(self, name):
+        """What a figure can be asked to show: the names in its list, as HTML has them."""
+        found, inside = [], False
+        for tag, attrs in self.tags:
+            inside = attrs.get("data-readings") == name if tag == "select" else inside
+            if tag == "option" and inside:
+                found.append(self.options[int(attrs["value"])])
+        return found
 
     @property
     def running(self):
@@ -77,26 +90,25 @@ def test_a_recorded_round_has_everything(page, scores):
     assert set(read.figures) == {"plate", "progress", "parity"}
 
 
-def test_a_round_that_was_only_proposed_has_no_results(page, values, wells):
+def test_a_round_that_was_only_proposed_has_no_results(page, values, readings):
     values = values.assign(measured=NAN, sem=NAN, wells=0, waits=True)
     values = values[values["origin"] != "control"]
-    proposed = page(
-        state="proposed", outcome=(), all_values=values, wells=wells.assign(value=NAN, status=None)
-    )
+    proposed = page(state="proposed", outcome=(), all_values=values, readings=readings[:0])
     read = Read(to_html(proposed))
     assert set(read.figures) == {"plate", "progress"}
-    assert "Colours are the titre predicted for the formula." in read.text
+    assert read.choices("plate") == [
+        "titre, predicted", "viability, predicted", "origin of the formula",
+    ]  # fmt: skip
     for absent in ("What came out", "Predicted against measured", "What the history taught"):
         assert absent not in read.text
 
 
-def test_a_round_of_which_nothing_is_known_still_has_its_plate(page, values, wells):
+def test_a_round_of_which_nothing_is_known_still_has_its_plate(page, values, readings):
     values = values[values["origin"] != "control"]
     values = values.assign(predicted=NAN, sd=NAN, low=NAN, high=NAN, measured=NAN)
-    unknown = page(outcome=(), all_values=values, wells=wells.assign(value=NAN, status=None))
+    unknown = page(outcome=(), all_values=values, readings=readings[:0])
     read = Read(to_html(unknown))
     assert set(read.figures) == {"plate"}
-    assert "Nothing was predicted for this round." in read.text
 
 
 def test_figures_are_there_in_light_and_dark(page):
@@ -147,7 +159,7 @@ def test_templates_are_part_of_the_package(name):
 
 
 @pytest.fixture
-def evil_page(page, values, wells, scores):
+def evil_page(page, values, wells, readings, scores):
     """The page with markup in every text that a user can choose."""
     evil = {"titre": EVIL, "base": EVIL, "soy": EVIL, "mixing": EVIL}
     return page(
@@ -166,6 +178,7 @@ def evil_page(page, values, wells, scores):
         amounts=pd.DataFrame({EVIL: [2.5, 0.0], "serum": [EVIL, "wheat"]}, index=[1, 2]),
         labels=pd.Series({1: EVIL, 2: '" onload="alert(1)'}),
         wells=wells.replace({"base": EVIL}),
+        readings=readings.replace({"titre": EVIL}),
         scores=scores.rename(index={"titre": EVIL}),
         warnings=(EVIL,),
     )  # fmt: skip

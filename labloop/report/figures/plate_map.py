@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,18 +18,35 @@ from labloop.wells import position, row_name, shape
 
 _CELL = {24: 60, 48: 52, 96: 42, 384: 25, 1536: 17}  # height in pixels
 _BETWEEN = 70  # pixels between plates
-_SCALE = "Viridis"
-_EMPTY, _NO_VALUE, _VALUE = 0, 1, 2
+_EMPTY, _NO_VALUE = 0, 1
 
 
-def plate_map(wells: pd.DataFrame, plate_wells: int, measure: str, theme: Theme) -> go.Figure:
+@dataclass(frozen=True)
+class Scale:
+    """What the colours of wells mean.
+
+    Attributes:
+        measure: In words, with the unit.
+        ends: Values that have the outermost colours; None for those that there are. Wells beyond
+            them have the colours of the ends.
+        diverges: Whether colours lead to two sides, away from zero.
+        kinds: Of values that are the numbers of kinds: what each is called, and its colour.
+    """
+
+    measure: str
+    ends: tuple[float, float] | None = None
+    diverges: bool = False
+    kinds: tuple[tuple[str, Callable[[Theme], str]], ...] = ()
+
+
+def plate_map(wells: pd.DataFrame, plate_wells: int, scale: Scale, theme: Theme) -> go.Figure:
     """Return the plates below each other, on a common scale of colours.
 
     Args:
         wells: One row a well: `plate`, `well`, `role` (formula, control, empty), `label` (what is
             written into the well), `value` (NaN for none) and `hover` (lines of text).
         plate_wells: Wells of a plate.
-        measure: What the colours mean, with its unit.
+        scale: What the colours mean.
         theme: Colours.
     """
     plates = sorted(set(wells["plate"]))
@@ -38,30 +57,40 @@ def plate_map(wells: pd.DataFrame, plate_wells: int, measure: str, theme: Theme)
     figure = make_subplots(
         rows=len(plates), cols=1, subplot_titles=titles, vertical_spacing=_BETWEEN / whole
     )
+    frames = []
     for row, plate in enumerate(plates, start=1):
         of_plate = wells[wells["plate"] == plate]
         for trace in _layers(of_plate, plate_wells, theme):
             figure.add_trace(trace, row=row, col=1)
         for well in of_plate.loc[of_plate["role"] == "control", "well"]:
-            _frame(figure, row, position(well, plate_wells), theme)
-    figure.update_layout(base_layout(theme, whole))
+            frames += _frame(row, position(well, plate_wells), theme)
+    figure.update_layout(base_layout(theme, whole), shapes=frames)
     figure.update_layout(margin={"l": 32, "r": 8, "t": 58 if titles else 28, "b": 8})
-    figure.update_layout(coloraxis=_colours(measure, height, theme))
+    figure.update_layout(coloraxis=_colours(scale, height, theme))
     if titles:
         figure.update_annotations(xanchor="left", x=0, yshift=20, font_size=13)
     _grid_axes(figure, plate_wells, theme)
     return figure
 
 
-def _colours(measure: str, height: int, theme: Theme) -> dict[str, Any]:
-    title = {"text": literal(measure), "side": "right", "font": {"size": 13}}
-    return {
-        "colorscale": _SCALE,
-        "colorbar": {
-            "title": title, "thickness": 12, "outlinewidth": 0, "lenmode": "pixels",
-            "len": min(height, 320), "tickfont": {"color": theme.quiet},
-        },
+def _colours(scale: Scale, height: int, theme: Theme) -> dict[str, Any]:
+    title = {"text": literal(scale.measure), "side": "right", "font": {"size": 13}}
+    bar: dict[str, Any] = {
+        "title": title, "thickness": 12, "outlinewidth": 0, "lenmode": "pixels",
+        "len": min(height, 320), "tickfont": {"color": theme.quiet},
     }  # fmt: skip
+    if scale.kinds:
+        count = len(scale.kinds)
+        steps = [[(k + end) / count, colour(theme)] for k, (_, colour) in enumerate(scale.kinds)
+                 for end in (0, 1)]  # fmt: skip
+        names = [literal(name) for name, _ in scale.kinds]
+        bar |= {"tickvals": list(range(count)), "ticktext": names, "ticks": ""}
+        return {"colorscale": steps, "cmin": -0.5, "cmax": count - 0.5, "colorbar": bar}
+    colours: object = "Viridis"
+    if scale.diverges:
+        colours = [[0.0, theme.origins[0]], [0.5, theme.middle], [1.0, theme.origins[3]]]
+    ends = {} if scale.ends is None else {"cmin": scale.ends[0], "cmax": scale.ends[1]}
+    return {"colorscale": colours, "colorbar": bar, **ends}
 
 
 def _grid_axes(figure: go.Figure, plate_wells: int, theme: Theme) -> None:
@@ -81,33 +110,27 @@ def _grid_axes(figure: go.Figure, plate_wells: int, theme: Theme) -> None:
 
 
 def _layers(wells: pd.DataFrame, plate_wells: int, theme: Theme) -> list[go.Heatmap]:
-    """Return what lies on a plate: wells without a value below, those with one above."""
+    """Return what lies on a plate: all wells in grey, which speak, and above them the values."""
     at = np.array([position(well, plate_wells) for well in wells["well"]])
-    value = wells["value"].to_numpy(dtype=float)
-    kind = np.where(wells["role"] == "empty", _EMPTY, _NO_VALUE)
-    kind = np.where(np.isnan(value), kind, _VALUE)
+    value = wells["value"].to_numpy(dtype=np.float32)
+    kind = np.where(wells["role"] == "empty", _EMPTY, _NO_VALUE).astype(np.float32)
     hover = np.array([_lines(text) for text in wells["hover"]], dtype=object)
     label = np.array([literal(text) for text in wells["label"]], dtype=object)
-    greys = {
-        "colorscale": [[0.0, theme.empty], [1.0, theme.unknown]],
-        "zmin": _EMPTY, "zmax": _NO_VALUE, "showscale": False,
-    }  # fmt: skip
-    layers = []
-    for z, shown, colours in (
-        (kind.astype(float), kind != _VALUE, greys),
-        (value, kind == _VALUE, {"coloraxis": "coloraxis"}),
-    ):
-        if shown.any():
-            layers.append(
-                go.Heatmap(
-                    z=_on_plate(np.where(shown, z, np.nan), at, plate_wells, np.nan),
-                    text=_on_plate(np.where(shown, label, ""), at, plate_wells, ""),
-                    customdata=_on_plate(hover, at, plate_wells, ""),
-                    texttemplate="%{text}", hoverongaps=False, hovertemplate=HOVER,
-                    xgap=2, ygap=2, **colours,
-                )
-            )  # fmt: skip
-    return layers
+    known = ~np.isnan(value)
+
+    def layer(z: npt.NDArray[Any], shown: npt.NDArray[Any], **more: Any) -> go.Heatmap:
+        return go.Heatmap(
+            z=_on_plate(z, at, plate_wells, np.nan),
+            text=_on_plate(np.where(shown, label, ""), at, plate_wells, ""),
+            texttemplate="%{text}", hoverongaps=False, xgap=2, ygap=2, **more,
+        )  # fmt: skip
+
+    below = layer(
+        kind, ~known, customdata=_on_plate(hover, at, plate_wells, ""), hovertemplate=HOVER,
+        colorscale=[[0.0, theme.empty], [1.0, theme.unknown]],
+        zmin=_EMPTY, zmax=_NO_VALUE, showscale=False,
+    )  # fmt: skip
+    return [below, layer(value, known, coloraxis="coloraxis", hoverinfo="skip")]
 
 
 def _on_plate(
@@ -123,11 +146,14 @@ def _lines(text: str) -> str:
     return "<br>".join(literal(line) for line in text.split("\n"))
 
 
-def _frame(figure: go.Figure, row: int, well: tuple[int, int], theme: Theme) -> None:
-    """Draw a frame of ink with one of paper inside, which shows on every colour."""
+def _frame(row: int, well: tuple[int, int], theme: Theme) -> list[dict[str, Any]]:
+    """Return a frame of ink with one of paper inside, which shows on every colour."""
     down, across = well
-    for colour, x, y in ((theme.paper, 0.465, 0.44), (theme.ink, 0.485, 0.48)):
-        figure.add_shape(
-            type="rect", row=row, col=1, x0=across - x, x1=across + x, y0=down - y, y1=down + y,
-            line={"color": colour, "width": 2},
-        )  # fmt: skip
+    axis = "" if row == 1 else str(row)
+    return [
+        {
+            "type": "rect", "xref": f"x{axis}", "yref": f"y{axis}", "x0": across - x,
+            "x1": across + x, "y0": down - y, "y1": down + y, "line": {"color": colour, "width": 2},
+        }
+        for colour, x, y in ((theme.paper, 0.465, 0.44), (theme.ink, 0.485, 0.48))
+    ]  # fmt: skip
