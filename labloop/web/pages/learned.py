@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from labloop.web.visit import Visit, address, go
@@ -37,7 +38,9 @@ def learn(visit: Visit) -> Response:
     memory = visit.house.memory
 
     def onward(outcome: dict[str, Any]) -> str:
-        memory.keep(_key(folder, text, last), outcome)
+        # the picture's text was made safe for a script element where it was drawn
+        pictures = [each | {"json": Markup(each["json"])} for each in outcome["pictures"]]
+        memory.keep(_key(folder, text, last), outcome | {"pictures": pictures})
         return to
 
     job = visit.house.jobs.begin(
