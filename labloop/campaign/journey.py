@@ -59,10 +59,10 @@ def _some(found: store.Formulas) -> store.Formulas:
 
 
 def _amounts(own: store.Formulas, definition: Definition) -> pd.DataFrame:
-    """Return amounts by formula; what a formula has none of is zero of it, or none of a choice."""
+    """Return amounts by formula; what a formula has none of is zero of it, NaN of a choice."""
     columns = {}
     for j, component in enumerate(definition.components):
-        nothing = None if component.choices else 0.0
+        nothing = float("nan") if component.choices else 0.0
         columns[component.name] = [nothing if row[j] is None else row[j] for row in own.rows]
     return pd.DataFrame(columns, index=own.ids)
 

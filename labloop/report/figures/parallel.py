@@ -74,12 +74,10 @@ def parallel(
         response: What is said of a formula under the pointer.
         theme: Colours.
     """
-    figure = go.Figure()
     drawn = of_round[:MOST_LINES]
     names = [component.name for component in shown]
     others = places.loc[~places.index.isin(drawn["formula"]), names][-_EARLIER:]
-    if len(others):
-        figure.add_trace(_others(others, theme))
+    traces = [_others(others, theme)] if len(others) else []
     named: set[str] = set()
     for origin in in_order(set(drawn["origin"])):
         rows = drawn[drawn["origin"] == origin]
@@ -87,7 +85,8 @@ def parallel(
             said = [_amount(c, amounts.loc[formula, c.name]) for c in shown]
             trace = _line(places.loc[formula, names], said, text, origin, theme)
             trace.line.width = _WIDTH if len(drawn) <= _FEW else _WIDTH / 2
-            figure.add_trace(named_once(trace, named))
+            traces.append(named_once(trace, named))
+    figure = go.Figure(traces)
     figure.update_layout(base_layout(theme, 96 + _ROW * (len(shown) + 1)))
     figure.update_layout(margin={"t": 56, "b": 12, "r": 24})
     quiet_axes(figure, theme)
@@ -130,19 +129,19 @@ def _rows(
     theme: Theme,
 ) -> None:
     """Name the rows, and say below each what its ends, or its choices, are."""
-    for row, component in enumerate(shown):
-        figure.add_shape(
-            type="line", x0=0, x1=1, y0=row, y1=row, layer="below",
-            line={"color": theme.grid, "width": 1.5},
-        )  # fmt: skip
-        for place, text, anchor in _ends(component, choices):
-            figure.add_annotation(
-                x=place, y=row, yshift=-10, text=literal(text), showarrow=False, xanchor=anchor,
-                font={"size": 10.5, "color": theme.quiet},
-            )  # fmt: skip
+    figure.update_layout(
+        annotations=[
+            {
+                "x": place, "y": row, "yshift": -10, "text": literal(text), "xanchor": anchor,
+                "showarrow": False, "font": {"size": 10.5, "color": theme.quiet},
+            }
+            for row, component in enumerate(shown)
+            for place, text, anchor in _ends(component, choices)
+        ]
+    )  # fmt: skip
     figure.update_xaxes(range=[-0.02, 1.02], visible=False, fixedrange=True)
     figure.update_yaxes(
-        range=[len(shown) - 0.4, -0.6], fixedrange=True, showgrid=False, showline=False, ticks="",
+        range=[len(shown) - 0.4, -0.6], fixedrange=True, showline=False, ticks="",
         automargin=True, tickvals=list(range(len(shown))), tickfont={"color": theme.ink},
         ticktext=[literal(shortened(component.name)) for component in shown],
     )  # fmt: skip
