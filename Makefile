@@ -10,7 +10,7 @@ MINUTES ?= 10
 RESULTS ?= build/benchmarks
 
 .PHONY: demo test test-all test-robots fuzz check format clean bench-surrogate bench-peers bench-patent \
-	bench-campaigns bench-layout bench-noise bench-worklists bench-store bench-speed
+	bench-campaigns bench-layout bench-noise bench-worklists bench-store bench-speed docs-figures
 
 demo: $(READY)  ## run a whole campaign on the virtual lab
 	$(BIN)/labloop demo
@@ -67,6 +67,9 @@ bench-store: $(READY)  ## a campaign of 200 rounds: file and commands; updates d
 
 bench-speed: $(READY)  ## times and memory, from pretraining to a plate
 	$(BIN)/python -m benchmarks.speed
+
+docs-figures: $(READY)  ## the figures of docs/explanation/method.md; 10 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m docs.figures
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(OPENTRONS) $(FUZZ) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

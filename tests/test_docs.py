@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 import pytest
+from defusedxml import ElementTree
 
+from docs.figures.__main__ import NAMES
+from docs.figures.schemes import staged_transfer
 from labloop.campaign import Campaign
 from labloop.cli import main
 from labloop.csv_profiles import FIELDS, PROFILES
@@ -425,6 +428,27 @@ def test_queries_shown_run(body: str, tmp_path: Path) -> None:
     with Campaign.create(tmp_path / "campaign", parse(WHOLE)) as campaign:
         campaign.propose(formulas=2)
         assert isinstance(campaign.store.rows(body), list)
+
+
+# -- figures ------------------------------------------------------------------------------------
+
+
+def test_every_figure_is_drawn_by_code_and_shown_with_a_caption() -> None:
+    method = text_of(DOCS / "explanation" / "method.md")
+    shown = re.findall(r"^!\[[^]]+\]\(\.\./images/([\w-]+)\.svg\)\n\n\*[A-Z]", method, re.MULTILINE)
+    assert sorted(shown) == sorted(NAMES)
+    assert {path.stem for path in (DOCS / "images").glob("*.svg")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_are_sound_svg_with_a_title(name: str) -> None:
+    root = ElementTree.fromstring(text_of(DOCS / "images" / f"{name}.svg"))
+    titles = root.findall("{http://www.w3.org/2000/svg}title")
+    assert [bool(title.text) for title in titles] == [True]
+
+
+def test_the_scheme_of_the_transfer_is_of_the_networks_as_they_are() -> None:
+    assert staged_transfer() == text_of(DOCS / "images" / "staged-transfer.svg")
 
 
 # -- pages that are followed to the letter ------------------------------------------------------

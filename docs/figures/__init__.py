@@ -1,0 +1,1 @@
+"""Draws the figures of docs/explanation/method.md into docs/images."""
