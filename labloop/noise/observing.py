@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from labloop.noise.censored import censored_means
 from labloop.noise.groups import medians, sums
@@ -41,10 +42,13 @@ def observe(
     formulas = np.asarray(names[shift:], dtype=np.int64)
     subject = np.maximum(group.reshape(-1) - shift, -1)
     layout = Layout.of(wells, subject, len(formulas))
-    found = [
-        _Response(wells, layout, k, plates=plates, positions=positions, outliers=outliers).seen()
-        for k in range(wells.values.shape[1])
-    ]
+    with threadpool_limits(1):  # several threads mostly wait for each other over small matrices
+        found = [
+            _Response(
+                wells, layout, k, plates=plates, positions=positions, outliers=outliers
+            ).seen()
+            for k in range(wells.values.shape[1])
+        ]
     return joined(wells, formulas, found)
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labloop.campaign import Campaign
+    from labloop.campaign.campaign import Progress
 
 
-def pictures_of(campaign: Campaign) -> dict[str, Any]:
+def pictures_of(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     """Return the page's pictures and sentences as JSON has them."""
     from dataclasses import asdict
 
@@ -16,7 +17,7 @@ def pictures_of(campaign: Campaign) -> dict[str, Any]:
     from labloop.report.learned import learned_pictures
 
     page = campaign.round_page()
-    effects = campaign.effects()
+    effects = campaign.effects(progress=progress)
     pictures = learned_pictures(
         effects, page.all_values, page.all_amounts, page.components, page.responses
     )

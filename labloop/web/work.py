@@ -65,11 +65,8 @@ def effects(order: Order, progress: Progress) -> dict[str, Any]:
     from labloop.campaign import Campaign
     from labloop.web.learned import pictures_of
 
-    progress("learning from all results", 0, 1)
     with Campaign.open(order["folder"]) as campaign:
-        shown = pictures_of(campaign)
-    progress("learning from all results", 1, 1)
-    return shown
+        return pictures_of(campaign, progress)
 
 
 _WORK = {"propose": propose, "pretrain": pretrain, "report": report, "effects": effects}

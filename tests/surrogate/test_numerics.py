@@ -165,7 +165,7 @@ def test_a_response_without_a_value(nets, kind):
     usable(transferred(nets[kind], X, np.full_like(Y, np.nan)), X)
 
 
-@pytest.mark.parametrize("columns", [1, 200])
+@pytest.mark.parametrize("columns", [1, pytest.param(200, marks=pytest.mark.slow)])
 def test_one_component_and_two_hundred(columns):
     X, Y = rows(20, columns)
     nets = pretrain(X, Y, np.zeros(20, int), layers=4, members=2, recipe=QUICK)
