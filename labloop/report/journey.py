@@ -119,7 +119,11 @@ def _parallel(
         " ".join(
             [
                 *_parallel_caption(len(varied), len(shown), len(of_round), journey.importance),
-                *(["Formulas of other rounds are faint."] if len(places) > len(of_round) else []),
+                *(
+                    ["Other formulas of the campaign are faint."]
+                    if len(places) > len(of_round)
+                    else []
+                ),
             ]
         ),
         lambda theme: parallel(

@@ -118,10 +118,10 @@ def test_a_thinned_cross_validation_says_of_what_its_numbers_are(journey, values
     )
 
 
-def test_other_rounds_are_spoken_of_where_there_are_any(journey, values):
+def test_other_formulas_are_spoken_of_where_there_are_any(journey, values):
     assert pictures(journey, values)["parallel"].caption == (
-        "Each line is a formula of the round, each row a component from low to high. Formulas of "
-        "other rounds are faint."
+        "Each line is a formula of the round, each row a component from low to high. Other "
+        "formulas of the campaign are faint."
     )
     assert pictures(journey, values[:1], number=1)["parallel"].caption == (
         "Each line is a formula of the round, each row a component from low to high."

@@ -132,7 +132,7 @@ def _others(rows: pd.DataFrame, axes: Axes, response: Response, theme: Theme) ->
         for text, which in zip(hover_texts(rows, response), when.tolist(), strict=True)
     ]
     return go.Scatter(
-        x=at["x"], y=at["y"], mode="markers", name="other rounds",
+        x=at["x"], y=at["y"], mode="markers", name="other formulas",
         marker={
             "symbol": "circle-open", "color": theme.quiet, "size": 6.5,
             "opacity": 0.8 if len(rows) <= _FEW else 0.35, "line": {"width": 1.1},
