@@ -283,6 +283,8 @@ def in_words(trend: Trend, amount: str, response: Response) -> str:
         "falls": "falls",
         "levels off": f"rises until about {amount}, then flat",
         "bottoms out": f"falls until about {amount}, then flat",
+        "takes off": f"flat until about {amount}, then rises",
+        "drops": f"flat until about {amount}, then falls",
         "peak": f"{'best' if better > 0 else 'highest'} near {amount}",
         "valley": f"{'best' if better < 0 else 'lowest'} near {amount}",
         "differs": f"{'best' if better else 'highest'} with {amount}",

@@ -119,8 +119,9 @@ class Trend(NamedTuple):
     """What a curve does, as far as its draws agree on it.
 
     `kind` is `flat`, `rises`, `falls`, `levels off` (rises, then flat), `bottoms out` (falls, then
-    flat), `peak`, `valley` or, of choices, `differs`; `at` is the number of the amount where the
-    curve turns, levels off or, of choices, is highest.
+    flat), `takes off` (flat, then rises), `drops` (flat, then falls), `peak`, `valley` or, of
+    choices, `differs`; `at` is the number of the amount where the curve turns or, of choices, is
+    highest.
     """
 
     kind: str
@@ -154,4 +155,8 @@ def trend(mean: Array, draws: Array, *, ordered: bool = True) -> Trend:
     turn = int((reached & ~more).argmax())
     if 0 < turn <= _EARLY * last:
         return Trend("levels off" if rises else "bottoms out", turn)
+    moved = (sign * (draws - draws[:, :1]) > 0).mean(axis=0) >= _INTERVAL[1]
+    still = int(np.flatnonzero(~moved)[-1])
+    if (1 - _EARLY) * last <= still < last:
+        return Trend("takes off" if rises else "drops", still)
     return Trend("rises" if rises else "falls", end)

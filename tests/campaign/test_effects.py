@@ -99,6 +99,8 @@ def test_history_alone_tells_effects_but_no_outlook(proposed):
         ("falls", "observe", "falls"),
         ("levels off", "maximize", "rises until about 12 mM, then flat"),
         ("bottoms out", "maximize", "falls until about 12 mM, then flat"),
+        ("takes off", "maximize", "flat until about 12 mM, then rises"),
+        ("drops", "maximize", "flat until about 12 mM, then falls"),
         ("peak", "maximize", "best near 12 mM"),
         ("peak", "minimize", "highest near 12 mM"),
         ("valley", "minimize", "best near 12 mM"),

@@ -154,6 +154,8 @@ def test_any_surface_has_a_share_between_nothing_and_all_inside_its_interval(sur
         ((PLACES - 1 / 3) ** 2, "valley", 2),
         (np.minimum(PLACES, 0.35), "levels off", 3),
         (-np.minimum(PLACES, 0.35), "bottoms out", 3),
+        (np.maximum(PLACES, 0.7), "takes off", 4),
+        (-np.maximum(PLACES, 0.7), "drops", 4),
     ],
 )
 def test_what_a_curve_does_is_told_where_the_draws_agree(height, kind, at):

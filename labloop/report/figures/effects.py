@@ -26,7 +26,7 @@ from labloop.report.theme import Theme, in_order, look, spoken
 
 _ACROSS = 3  # panels side by side
 _PANEL = 250  # pixels
-_TITLE = 34  # characters
+_TITLE, _UPRIGHT = 34, 26  # characters of a title below and beside a panel
 _FAR_APART = 8.0  # times the least value that the greatest must be for an axis of powers
 _ROOM = 2.0  # heights of the bands above and below them, at most
 _EVEN = 3.0  # how many times the widest gap between amounts may be the narrowest
@@ -78,7 +78,7 @@ def effects(panels: Sequence[Panel], theme: Theme) -> go.Figure:
         figure.update_yaxes(row=row, col=col, **heights[panel.response.name].settings)
         if col == 1:
             figure.update_yaxes(
-                title_text=literal(shortened(panel.response.title, _TITLE)), row=row, col=col
+                title_text=literal(shortened(panel.response.title, _UPRIGHT)), row=row, col=col
             )
         else:
             figure.update_yaxes(showticklabels=False, row=row, col=col)
