@@ -238,9 +238,9 @@ def _cross_validation(journey: Journey, responses: Sequence[Response]) -> Pictur
     kept = left_out["formula"].nunique()
     said = [
         "Each mark is a formula of the history as networks predicted it that never saw it or its "
-        "near-copies. R² is the share of the differences that they foresee (1 is all), rank how "
-        "well they put formulas in order (1 is perfectly), beside them the R² of a plain random "
-        "forest."
+        "near-copies. R² is the share of the differences between a source's formulas that they "
+        "foresee (1 is all; of logarithms where the response is modelled so), rank how well they "
+        "put formulas in order (1 is perfectly), beside them the R² of a plain random forest."
     ]
     if kept < journey.left_out_of:
         said.append(
