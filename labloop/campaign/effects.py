@@ -14,7 +14,14 @@ from labloop.campaign.learning import Learned, learn
 from labloop.campaign.outlook import outlook
 from labloop.campaign.prospecting import of_stored
 from labloop.campaign.rounds import definition_of
-from labloop.campaign.varying import CELLS, Varied, curve_settings, pair_settings, varied
+from labloop.campaign.varying import (
+    CELLS,
+    WORTH_PAIRING,
+    Varied,
+    curve_settings,
+    pair_settings,
+    varied,
+)
 from labloop.definition import Definition, Response
 from labloop.proposal.advice import Prospects
 from labloop.report.numbers import number, with_unit
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
 
 _ROWS = 4_000  # of all curves together
 _FEWEST_ROWS, _MOST_ROWS = 12, 48  # base formulas of a curve
-_PAIR_ROWS = 8
+_PAIR_ROWS = 6
 _VARIANCE_ROWS = 256
 _BETTER = {"maximize": 1, "at_least": 1, "minimize": -1, "at_most": -1}
 
@@ -132,6 +139,7 @@ class _Told:
     """Averages of the surrogate at the settings of every curve and of some pairs."""
 
     learned: Learned
+    importance: Floats
     singles: list[tuple[Varied, Averages]]
     pairs: list[tuple[Varied, Averages]]
     base: Averages
@@ -162,6 +170,7 @@ class _Told:
         both = list(zip(every, found, strict=True))
         return cls(
             learned,
+            importance,
             [each for each in both if len(each[0].components) == 1],
             [each for each in both if len(each[0].components) == 2],
             values,
@@ -238,12 +247,16 @@ class _Told:
                 found, each.levels[:, 0], each.levels[:, 1], self.base, self._correction(each)
             )
             for k, response in enumerate(self._definition.response_names):
-                if np.isfinite(shares[0][k]):
+                if np.isfinite(shares[0][k]) and self._worth(each, k):
                     rows.append((response, first, second, *(float(part[k]) for part in shares)))
         names = ["response", "first", "second", "strength", "low", "high"]
         frame = pd.DataFrame(rows, columns=names)
         frame = frame.sort_values("strength", ascending=False, kind="stable")
         return _in_order(frame, self._definition)
+
+    def _worth(self, each: Varied, k: int) -> bool:
+        """Whether a pair may matter for a response: its share is part of both importances."""
+        return bool(self.importance[each.components, k].min() >= WORTH_PAIRING)
 
     def _correction(self, each: Varied) -> float:
         """Return what the middles of equal shares lack of the variance of a whole range.
@@ -264,6 +277,8 @@ class _Told:
             amounts = [(self._amount(i, a), self._amount(j, b)) for a, b in each.levels.tolist()]
             values = np.stack(self._natural(found), axis=-1)
             for k, response in enumerate(self._definition.response_names):
+                if not self._worth(each, k):
+                    continue
                 rows += [
                     (response, self._name(i), self._name(j), *both, *numbers)
                     for both, numbers in zip(amounts, values[:, k].tolist(), strict=True)
@@ -283,8 +298,8 @@ def in_words(trend: Trend, amount: str, response: Response) -> str:
         "falls": "falls",
         "levels off": f"rises until about {amount}, then flat",
         "bottoms out": f"falls until about {amount}, then flat",
-        "takes off": f"flat until about {amount}, then rises",
-        "drops": f"flat until about {amount}, then falls",
+        "takes off": f"no sure change until about {amount}, then rises",
+        "drops": f"no sure change until about {amount}, then falls",
         "peak": f"{'best' if better > 0 else 'highest'} near {amount}",
         "valley": f"{'best' if better < 0 else 'lowest'} near {amount}",
         "differs": f"{'best' if better else 'highest'} with {amount}",

@@ -15,8 +15,8 @@ from labloop.space.narrowing import part_of
 _FINE, _COARSE = 17, 7  # amounts of a curve of a component that matters, and of any other
 _MATTER = 6  # components a response that have fine curves
 CELLS = 5  # amounts a side of a pair's surface
-_PAIRS = 4  # a response
-_WORTH_PAIRING = 0.01
+_PAIRS = 6  # a response
+WORTH_PAIRING = 0.01
 _ENOUGH = 0.5  # of the base formulas, for an amount to be shown
 
 
@@ -98,7 +98,7 @@ def pair_settings(space: FormulaSpace, importance: Floats) -> list[tuple[Ints, L
     for of_response in importance.T:
         bound = np.array([min(of_response[i], of_response[j]) for i, j in every])
         best = np.argsort(-bound, kind="stable")[:_PAIRS].tolist()
-        found |= {every[p]: None for p in best if bound[p] >= _WORTH_PAIRING}
+        found |= {every[p]: None for p in best if bound[p] >= WORTH_PAIRING}
     middles = (np.arange(CELLS) + 0.5) / CELLS
     sides = [
         np.arange(len(t), dtype=np.uint16) if len(t) <= CELLS else np.unique(t.at(middles))

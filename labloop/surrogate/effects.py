@@ -25,8 +25,8 @@ Levels = NDArray[np.integer[Any]]
 
 DRAWS = 64
 _INTERVAL = (0.05, 0.95)
-_NEARLY = 0.9  # of a rise, after which the rest may be none
-_EARLY = 0.6  # of the amounts, up to which a curve is said to turn flat
+_NEARLY = 0.9  # of a rise, before or after which the rest may be none
+_EARLY = 0.6  # of the amounts, over which a curve is flat at most, so as to rise or fall
 _LEAST_VARIANCE = 1e-12  # of the square of the level: what varies by less is rounding
 
 
@@ -119,9 +119,9 @@ class Trend(NamedTuple):
     """What a curve does, as far as its draws agree on it.
 
     `kind` is `flat`, `rises`, `falls`, `levels off` (rises, then flat), `bottoms out` (falls, then
-    flat), `takes off` (flat, then rises), `drops` (flat, then falls), `peak`, `valley` or, of
-    choices, `differs`; `at` is the number of the amount where the curve turns or, of choices, is
-    highest.
+    flat), `takes off` (nothing sure, then rises), `drops` (nothing sure, then falls), `peak`,
+    `valley` or, of choices, `differs`; `at` is the number of the amount where the curve turns or,
+    of choices, is highest.
     """
 
     kind: str
@@ -155,8 +155,10 @@ def trend(mean: Array, draws: Array, *, ordered: bool = True) -> Trend:
     turn = int((reached & ~more).argmax())
     if 0 < turn <= _EARLY * last:
         return Trend("levels off" if rises else "bottoms out", turn)
+    start = bottom if rises else top
+    barely = sign * (mean - mean[start]) <= (1 - _NEARLY) * sign * (mean[end] - mean[start])
+    still = int(np.flatnonzero(barely)[-1])
     moved = (sign * (draws - draws[:, :1]) > 0).mean(axis=0) >= _INTERVAL[1]
-    still = int(np.flatnonzero(~moved)[-1])
-    if (1 - _EARLY) * last <= still < last:
+    if (1 - _EARLY) * last <= still < last and not moved[: still + 1].any():
         return Trend("takes off" if rises else "drops", still)
     return Trend("rises" if rises else "falls", end)

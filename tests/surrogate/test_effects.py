@@ -166,6 +166,14 @@ def test_what_a_curve_does_is_told_where_the_draws_agree(height, kind, at):
     assert trend(height, unsure).kind == "flat"
 
 
+def test_a_hump_that_is_not_sure_is_no_peak_but_the_fall_beyond_it_is_told():
+    random = np.random.default_rng(3)
+    height = np.array([3.7, 4.0, 4.1, 4.1, 3.8, 3.3, 2.7])
+    draws = height + 0.02 * random.standard_normal((64, 7))
+    draws[:, 0] += random.standard_normal(64)
+    assert trend(height, draws)[:] == ("drops", 3)
+
+
 def test_choices_have_no_direction_but_a_highest():
     z = np.random.default_rng(1).standard_normal((64, 1))
     height = np.array([1.0, 3.0, 2.0])
