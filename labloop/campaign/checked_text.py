@@ -66,7 +66,7 @@ def _round(checked: Checked) -> str:
     text = (
         f"A round fills {checked.wells} wells of {counted(checked.plates, 'plate')}"
         + (f" and takes {_tips(checked)}" if checked.tips else "")
-        + "; the volumes above are those of a typical first one."
+        + "; the volumes are those of a typical first one."
     )
     return f"{text} {_feasible(checked.feasible)}"
 

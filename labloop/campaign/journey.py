@@ -9,6 +9,7 @@ from labloop import store
 from labloop.campaign.explaining import Explanation
 from labloop.campaign.knowledge import as_concentrations
 from labloop.campaign.left_out import of_stored
+from labloop.campaign.subject import PRETRAINED
 from labloop.definition import Definition
 from labloop.report.journey import Journey
 from labloop.space import FormulaSpace
@@ -44,6 +45,14 @@ def journey_of(opened: Store, definition: Definition, number: int) -> Journey:
         left_out=left_out,
         left_out_of=of,
     )
+
+
+def history_learned(opened: Store) -> Journey:
+    """Return of a journey how well the history was learned last: its `scores` and `left_out`."""
+    model = store.latest_model(opened, PRETRAINED)
+    metadata = {} if model is None else model.metadata
+    left_out, of = of_stored(metadata)
+    return Journey(pd.DataFrame(), scores=_scores(metadata), left_out=left_out, left_out_of=of)
 
 
 def _some(found: store.Formulas) -> store.Formulas:

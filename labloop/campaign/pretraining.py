@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labloop.campaign import left_out
 from labloop.campaign.explaining import importance_of_history, importance_sentences
 from labloop.campaign.knowledge import Observed, Scale, history, refuse_lost_meaning
-from labloop.campaign.subject import PRETRAINED, subject_of
+from labloop.campaign.subject import subject_of
 from labloop.definition import Definition
 from labloop.errors import RefusedError
 from labloop.space import FormulaSpace
@@ -89,16 +89,6 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows for JSON, which knows no NaN."""
     rows = frame.to_dict("records")
     return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
-
-
-def latest_scores(opened: Store) -> pd.DataFrame:
-    """Return the scores of the network that was pretrained last, a row a response; maybe none."""
-    import pandas as pd
-
-    from labloop import store
-
-    model = store.latest_model(opened, PRETRAINED)
-    return pd.DataFrame([] if model is None else model.metadata.get("scores", []))
 
 
 def plain_is_ahead(scores: pd.DataFrame, transfer: str) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def journey_pictures(
         _parallel(journey, number, components, first, values),
         _map(journey, number, first, values),
         _transfer(journey, number, responses),
-        _cross_validation(journey, responses),
+        cross_validation_picture(journey, responses),
     ]
     return [each for each in made if each is not None]
 
@@ -225,7 +225,8 @@ def _transfer(journey: Journey, number: int, responses: Sequence[Response]) -> P
     )
 
 
-def _cross_validation(journey: Journey, responses: Sequence[Response]) -> Picture | None:
+def cross_validation_picture(journey: Journey, responses: Sequence[Response]) -> Picture | None:
+    """Return how well the pretrained networks predict what they never saw; None if not known."""
     left_out = journey.left_out
     if not len(left_out):
         return None

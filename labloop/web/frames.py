@@ -31,11 +31,16 @@ def grid_of(frame: pd.DataFrame) -> Grid:
     if frame.index.name is not None:
         frame = frame.reset_index()
     headings = tuple(
-        Heading(str(name).replace("_", " "), pd.api.types.is_numeric_dtype(frame[name]))
+        Heading(_title(str(name)), pd.api.types.is_numeric_dtype(frame[name]))
         for name in frame.columns
     )
     columns = [[_text(value) for value in frame[name]] for name in frame.columns]
     return Grid(headings, tuple(zip(*columns, strict=True)))
+
+
+def _title(name: str) -> str:
+    """Return a column's name as a reader says it."""
+    return name.removesuffix("_ul").replace("_", " ") + (", µL" if name.endswith("_ul") else "")
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -13,6 +13,9 @@ from labloop.web.pages.handing_in import file_of, kept_fields, reading_of, recei
 from labloop.web.pages.next_step import next_step
 from labloop.web.visit import Visit, address, go
 
+if TYPE_CHECKING:
+    from labloop.campaign import Campaign
+
 _SHOWN = 200  # rows of the table of what would be imported
 
 
@@ -22,11 +25,9 @@ def history(visit: Visit) -> Response:
 
 
 def _ask(visit: Visit, error: LabloopError | None = None, **kept: Any) -> Response:
-    from labloop.campaign.pretraining import latest_scores
-
     with visit.campaign() as campaign:
         standing = campaign.status()
-        scores = latest_scores(campaign.store)
+        learned = _learned(visit, campaign) if standing.counts.sources else {}
         return visit.show(
             "history.html.j2",
             200 if error is None else 422,
@@ -35,7 +36,6 @@ def _ask(visit: Visit, error: LabloopError | None = None, **kept: Any) -> Respon
             sources=standing.counts.sources,
             to_learn="pretrain" in standing.next[0].split()[:2],
             why=standing.next[1],
-            scores=None if scores is None or scores.empty else grid_of(scores),
             instruments=[instrument.name for instrument in campaign.definition.instruments],
             next=next_step(visit.name, standing),
             headline="" if error is None else getattr(error, "headline", str(error)),
@@ -43,8 +43,28 @@ def _ask(visit: Visit, error: LabloopError | None = None, **kept: Any) -> Respon
             given=kept_fields(visit),
             here="history",
             job=visit.house.jobs.of(campaign.folder),
+            **{"scores": None, "picture": None} | learned,
             **{"file_key": "", "file_name": "", "map_key": "", "map_name": ""} | kept,
         )
+
+
+def _learned(visit: Visit, campaign: Campaign) -> dict[str, Any]:
+    """Return the table and the picture of how well the history was learned."""
+    from labloop.campaign.journey import history_learned
+    from labloop.campaign.reporting import responses_of
+    from labloop.report.journey import cross_validation_picture
+    from labloop.report.tables import scores_table
+
+    key = ("history", str(campaign.folder), campaign.text, campaign.last_event)
+    made: dict[str, Any] | None = visit.house.memory.get(key)
+    if made is None:
+        found = history_learned(campaign.store)
+        made = {
+            "scores": scores_table(found.scores) if len(found.scores) else None,
+            "picture": cross_validation_picture(found, responses_of(campaign.definition)),
+        }
+        visit.house.memory.keep(key, made)
+    return made
 
 
 def hand_in(visit: Visit) -> Response:
