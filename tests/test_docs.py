@@ -453,6 +453,12 @@ def test_the_scheme_of_the_transfer_is_of_the_networks_as_they_are() -> None:
 
 # -- pages that are followed to the letter ------------------------------------------------------
 
+
+def given(page: Path) -> list[Path]:
+    """Return the files that a page begins with."""
+    return sorted((page.parent / "files" / page.stem).glob("*"))
+
+
 LONG = {
     "README",
     "tutorial",
@@ -476,6 +482,14 @@ def test_pages_can_be_followed(page: Path, tmp_path: Path, monkeypatch: pytest.M
     for typed in follow(page):
         assert typed.exit_code == typed.wanted, f"{typed.line}\n{typed.output}"
         assert typed.holds, f"{typed.line}\n{typed.output}"
+
+
+@pytest.mark.parametrize("page", [page for page in FOLLOWED if given(page)], ids=lambda p: p.stem)
+def test_what_is_shown_of_a_file_stands_in_it(page: Path) -> None:
+    files = [each for each in given(page) if each.suffix == ".csv"]
+    for _, body in blocks(page, "text"):
+        lines = [line.removesuffix("…") for line in body.splitlines()]
+        assert any(all(line in text_of(file) for line in lines) for file in files), body
 
 
 def test_what_is_run_stands_behind_a_prompt() -> None:
