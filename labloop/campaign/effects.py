@@ -26,7 +26,7 @@ from labloop.definition import Definition, Response
 from labloop.proposal.advice import Prospects
 from labloop.report.numbers import number, with_unit
 from labloop.space import FormulaSpace
-from labloop.space.levels import Floats
+from labloop.space.levels import Floats, LevelNumbers
 from labloop.store import Store
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from labloop.surrogate.effects import Averages, Trend
 
-_ROWS = 4_000  # of all curves together
+_ROWS = 3_000  # of all curves together
 _FEWEST_ROWS, _MOST_ROWS = 12, 48  # base formulas of a curve
 _PAIR_ROWS = 6
 _VARIANCE_ROWS = 256
@@ -148,7 +148,7 @@ class _Told:
     def of(cls, learned: Learned, importance: Floats) -> _Told:
         """Ask the surrogate once for all of them, so that its draws are the same functions."""
         from labloop.proposal.latin_hypercube import latin_hypercube
-        from labloop.surrogate.effects import averages
+        from labloop.surrogate.effects import averages, levelled
 
         space, rng = learned.space, np.random.default_rng(0)
         wanted = curve_settings(space, importance)
@@ -160,21 +160,17 @@ class _Told:
         pairs = [varied(space, few, *each) for each in pair_settings(space, importance)]
         every = [each for each in (*singles, *pairs) if len(each)]
         settings = [
-            space.encode(each.formulas.reshape(-1, each.formulas.shape[2])).reshape(
-                *each.formulas.shape[:2], -1
-            )
-            for each in every
+            *(_encoded(space, each.formulas) for each in every),
+            *(_encoded(space, levels[None]) for levels in (some, few)),
         ]
         base = space.encode(space.sample(_VARIANCE_ROWS, rng))
-        found, values = averages(learned.fitted, settings, base)
-        both = list(zip(every, found, strict=True))
-        return cls(
-            learned,
-            importance,
-            [each for each in both if len(each[0].components) == 1],
-            [each for each in both if len(each[0].components) == 2],
-            values,
-        )
+        (*found, of_some, of_few), values = averages(learned.fitted, settings, base)
+        by_size: dict[int, list[tuple[Varied, Averages]]] = {1: [], 2: []}
+        for each, average in zip(every, found, strict=True):
+            size = len(each.components)
+            mine = of_some if size == 1 else of_few
+            by_size[size].append((each, levelled(average, mine, values)))
+        return cls(learned, importance, by_size[1], by_size[2], values)
 
     @property
     def _definition(self) -> Definition:
@@ -287,6 +283,12 @@ class _Told:
         return _in_order(
             pd.DataFrame(rows, columns=[*names, "mean", "low", "high"]), self._definition
         )
+
+
+def _encoded(space: FormulaSpace, formulas: LevelNumbers) -> Floats:
+    """Return (a, n, columns) inputs of a surrogate of (a, n, components) level numbers."""
+    flat = space.encode(formulas.reshape(-1, formulas.shape[2]))
+    return flat.reshape(*formulas.shape[:2], -1)
 
 
 def in_words(trend: Trend, amount: str, response: Response) -> str:

@@ -16,14 +16,14 @@ from labloop.space.levels import LevelNumbers
 from labloop.store import Store
 
 _PARENTS = 24
-_CHILDREN = 768
-_SPREAD = 256
+_CHILDREN = 384
+_SPREAD = 128
 
 
 def outlook(opened: Store, learned: Learned, known_event: int) -> Prospects | None:
     """Return what a plate that would be proposed now may bring, and what the space holds.
 
-    The plate is chosen as `propose` chooses it, but among a thousand candidates around the
+    The plate is chosen as `propose` chooses it, but among five hundred candidates around the
     best known formulas and all over the space, without repeats and wishes: the real one is rather
     better. None before anything was measured.
     """

@@ -60,6 +60,18 @@ class Averages:
         return np.minimum(low, self.mean), np.maximum(high, self.mean)
 
 
+def levelled(found: Averages, few: Averages, many: Averages) -> Averages:
+    """Return averages over a few formulas at the level of many.
+
+    `few` (1, m) is the average over the few as they come, `many` (b, m) are values of many. The
+    level that the few have by chance is theirs at every setting, and is taken off.
+    """
+    return Averages(
+        found.mean + many.mean.mean(axis=0) - few.mean,
+        found.draws + many.draws.mean(axis=1, keepdims=True) - few.draws,
+    )
+
+
 def averages(
     surrogate: Surrogate, settings: Sequence[Array], base: Array, *, seed: int = 0
 ) -> tuple[list[Averages], Averages]:

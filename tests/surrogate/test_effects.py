@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from labloop.surrogate.effects import Averages, averages, interaction, trend
+from labloop.surrogate.effects import Averages, averages, interaction, levelled, trend
 
 PLACES = np.linspace(0.0, 1.0, 7)
 
@@ -90,6 +90,16 @@ def test_what_all_formulas_share_stays_and_what_is_of_each_alone_averages_out():
 def test_the_interval_is_about_the_mean_function_and_not_about_the_few_draws():
     found = curve(Known(additive, offset=1.0, slope=1.0))
     assert np.allclose(found.draws.mean(axis=0), found.mean)
+
+
+def test_the_level_is_that_of_many_formulas():
+    base, many = uniform(5), uniform(500, seed=1)
+    settings = [set_to(base, [0], PLACES[:, None]), base[None]]
+    (found, few), values = averages(Known(additive, offset=1.0), settings, many)
+    moved = levelled(found, few, values)
+    off = 3.0 * base[:, 0].mean() - 3.0 * many[:, 0].mean()  # what is of this component's own
+    assert np.allclose(moved.mean[:, 0] + off, 3.0 * PLACES + many[:, 1].mean())
+    assert np.allclose(moved.draws.std(axis=0), found.draws.std(axis=0))
 
 
 def grid(surrogate, k=5):
