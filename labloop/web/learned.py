@@ -14,6 +14,7 @@ def pictures_of(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     from dataclasses import asdict
 
     from labloop.campaign.explaining import importance_sentences
+    from labloop.campaign.prospecting import sentences
     from labloop.report.learned import learned_pictures
 
     page = campaign.round_page()
@@ -22,6 +23,9 @@ def pictures_of(campaign: Campaign, progress: Progress) -> dict[str, Any]:
         effects, page.all_values, page.all_amounts, page.components, page.responses
     )
     return {
-        "sentences": list(importance_sentences(effects.importance)),
+        "sentences": [
+            *importance_sentences(effects.importance),
+            *sentences(effects.outlook, campaign.definition, "the next plate"),
+        ],
         "pictures": [asdict(each) | {"json": str(each.json)} for each in pictures],
     }

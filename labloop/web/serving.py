@@ -37,7 +37,7 @@ def serve(folders: Sequence[Path], host: str, port: int, tell: Callable[[str, st
         found = listening.getsockname()[1]
         alone = host in LOOPBACK
         token = None if alone else secrets.token_urlsafe(24)
-        app = create_app(Shelf(tuple(folders), Path.cwd()), _rules(host, token), Path(uploads))
+        app = create_app(Shelf(tuple(folders), Path.cwd()), rules(host, token), Path(uploads))
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, proxy_headers=False
         )
@@ -52,7 +52,8 @@ def serve(folders: Sequence[Path], host: str, port: int, tell: Callable[[str, st
             app.state.house.jobs.close()
 
 
-def _rules(host: str, token: str | None) -> Rules:
+def rules(host: str, token: str | None) -> Rules:
+    """Return who is let in at an address: with a token, by names that cannot be rebound."""
     if token is None:
         return Rules(LOOPBACK, any_address=False, token=None, most_bytes=MOST_BYTES)
     names = {host.casefold(), socket.gethostname().casefold(), socket.getfqdn().casefold()}

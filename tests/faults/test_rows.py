@@ -71,12 +71,26 @@ ROWS = {
         "a_malicious_model_is_refused_and_nothing_is_executed a_model_of_who_knows_what_is_not_used"
     ),
     "control characters to the terminal": "no_file_commands_the_terminal",
+    "web: foreign Host": "a_foreign_host_is_refused",
+    "web: cross-site POST": (
+        "a_post_that_no_page_of_the_app_sent_is_refused "
+        "every_address_that_changes_something_refuses_other_sites"
+    ),
+    "web: oversize upload": (
+        "an_upload_that_is_too_large_is_refused "
+        "an_upload_that_does_not_tell_its_size_is_refused_once_it_is_too_large"
+    ),
+    "web: <script> in a note": (
+        "a_script_in_a_note_is_shown_as_text a_script_in_a_note_does_not_run"
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def there():
-    texts = (path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    here = Path(__file__).parent
+    paths = [*here.glob("test_*.py"), *(here.parent / "web").glob("test_*.py")]
+    texts = (path.read_text(encoding="utf-8") for path in paths)
     return {name for text in texts for name in re.findall(r"^def test_(\w+)", text, re.MULTILINE)}
 
 

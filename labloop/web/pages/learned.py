@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_TITLES = {
+    "importance": "Which components matter",
+    "effects": "What each of them does",
+    "interactions": "What two of them do together",
+}
+
+
 def learned(visit: Visit) -> Response:
     """Show what was learned, or offer to learn it."""
     with visit.campaign() as campaign:
@@ -25,6 +32,7 @@ def learned(visit: Visit) -> Response:
             name=visit.name,
             definition=campaign.definition,
             found=found,
+            titles=_TITLES,
             here="learned",
             job=visit.house.jobs.of(campaign.folder),
         )

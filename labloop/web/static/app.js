@@ -8,7 +8,8 @@
     if (answer) {
       const work = await answer.json();
       if (work.state !== "running") return location.reload();
-      stages.replaceChildren(...work.stages.map(bar));
+      const open = work.stages.some(({ done, total }) => done < total);
+      stages.replaceChildren(...work.stages.map(bar), ...(open ? [] : [bar({ name: "…" })]));
       document.querySelector("[data-seconds]").textContent = `${work.seconds} s`;
     }
     setTimeout(watch, 400);
@@ -17,8 +18,10 @@
     const line = document.createElement("p");
     const label = document.createElement("label");
     const progress = document.createElement("progress");
-    progress.max = total;
-    progress.value = done;
+    if (total) {
+      progress.max = total;
+      progress.value = done;
+    }
     label.append(name, progress);
     line.append(label);
     return line;
