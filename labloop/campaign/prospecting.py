@@ -23,7 +23,7 @@ _ADVICE = {
     "stopping, or wider ranges and other components.",
     "noise": "What is left to gain is less than two measurements differ by chance: more replicates "
     "would have to come first.",
-    "patience": "This plate alone is unlikely to pay; what is left would take several.",
+    "patience": "{plate} alone is unlikely to pay; what is left would take several.",
 }
 _FEWEST = 2  # measured formulas from which a range can be told, where there is no history
 _NONE_MEETS = (
@@ -64,35 +64,40 @@ def prospects_of(
     )
 
 
-def sentences(prospects: Prospects | None, definition: Definition) -> tuple[str, ...]:
-    """Return what the plate may bring, what the space, the noise, and what this advises."""
+def sentences(
+    prospects: Prospects | None, definition: Definition, plate: str = "this plate"
+) -> tuple[str, ...]:
+    """Return what the plate may bring, what the space, the noise, and what this advises.
+
+    `plate` is what the plate is called.
+    """
     if prospects is None:
         return ()
     objectives = [each for each in definition.responses if each.is_objective]
     return (
-        _of_plate(prospects, objectives),
+        _of_plate(prospects, objectives, plate),
         _of_space(prospects, objectives),
         _of_noise(prospects, objectives, definition.plate.replicates),
-        _advised(prospects),
+        _advised(prospects, plate),
     )
 
 
-def _of_plate(prospects: Prospects, objectives: list[Response]) -> str:
+def _of_plate(prospects: Prospects, objectives: list[Response], plate: str) -> str:
     chance = likelihood(prospects.chance)
     if prospects.met < 0.5:
         met = likelihood(prospects.met)
         return (
             f"It is {met} likely that a known formula meets all bounds, and {chance} likely "
-            "that this plate holds one that does, or a better one."
+            f"that {plate} holds one that does, or a better one."
         )
     gain, low, high = (
         _amount(share, prospects, objectives[0])
         for share in (prospects.gain, prospects.gain_low, prospects.gain_high)
     )
     return (
-        f"This plate is expected to {_wish(objectives)} by {gain} (80 % interval {low} to {high}); "
-        f"it is {chance} likely to do so at all, {likelihood(prospects.chance_of_step)} by "
-        f"{_step(prospects, objectives[0])} or more."
+        f"{_capital(plate)} is expected to {_wish(objectives)} by {gain} "
+        f"(80 % interval {low} to {high}); it is {chance} likely to do so at all, "
+        f"{likelihood(prospects.chance_of_step)} by {_step(prospects, objectives[0])} or more."
     )
 
 
@@ -122,10 +127,14 @@ def _of_noise(prospects: Prospects, objectives: list[Response], replicates: int)
     )
 
 
-def _advised(prospects: Prospects) -> str:
+def _advised(prospects: Prospects, plate: str) -> str:
     if prospects.met < 0.5 and prospects.advice == "stop":
         return _NONE_MEETS
-    return _ADVICE[prospects.advice]
+    return _ADVICE[prospects.advice].format(plate=_capital(plate))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _wish(objectives: list[Response]) -> str:

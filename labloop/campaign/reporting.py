@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,18 +13,24 @@ import pandas as pd
 
 from labloop import store
 from labloop.campaign.controls import control_means
+from labloop.campaign.effects import effects
+from labloop.campaign.explaining import importance_sentences
+from labloop.campaign.journey import journey_of
 from labloop.campaign.knowledge import Observed, own_of
 from labloop.campaign.measured import SeenWells, seen_wells
+from labloop.campaign.notes import Note, read_notes
 from labloop.campaign.pretraining import plain_is_ahead
-from labloop.campaign.prospecting import likelihood
+from labloop.campaign.prospecting import likelihood, sentences
 from labloop.campaign.rounds import Round, amounts_frame, definition_of, read_round
 from labloop.campaign.standing import Standing, standing
 from labloop.campaign.well_values import frame_of, plates_did
 from labloop.definition import Definition
+from labloop.errors import RefusedError
 from labloop.report.numbers import counted, plus_minus, with_unit
 from labloop.report.page import Fact, RoundPage, to_html
 from labloop.report.sentences import outcome
 from labloop.report.subjects import Component, Response
+from labloop.space import FormulaSpace
 from labloop.store import Store
 from labloop.worklists import write_files
 
@@ -40,7 +48,27 @@ _NEXT = {
 def report(opened: Store, definition: Definition, folder: Path, number: int, out: Path) -> Path:
     """Write the page of a round and return its path; see `Campaign.report`."""
     page = round_page(opened, number, standing(opened, definition, folder), definition)
+    if page.outcome:
+        page = replace(page, **_learned(opened, definition, number))
     return write_files(out.parent, {out.name: to_html(page).encode("utf-8")})[0]
+
+
+def _learned(opened: Store, definition: Definition, number: int) -> dict[str, Any]:
+    """Return the parts of the page that take learning, by what was known after the round.
+
+    Where the campaign refuses to learn, the sentence that says why.
+    """
+    try:
+        found = effects(opened, definition, FormulaSpace.of(definition), number)
+    except RefusedError as error:
+        return {"learned": (f"Nothing was learned for this page. {error}",)}
+    outlook = sentences(found.outlook, definition, "the next plate")
+    return {
+        "effects": found,
+        "learned": importance_sentences(found.importance),
+        "prospects": found.outlook,
+        "outlook": outlook,
+    }
 
 
 def round_page(
@@ -56,7 +84,7 @@ def round_page(
     seen = seen_wells(opened, definition)
     wells = frame_of(opened, seen, number)
     known = own_of(opened, definition, seen)
-    responses = _responses(definition)
+    responses = responses_of(definition)
     values = _values(opened, definition, responses, known, seen)
     scores = _scores(opened, stored, responses)
     return RoundPage(
@@ -82,6 +110,8 @@ def round_page(
         warnings=plain_is_ahead(scores, definition.surrogate.transfer),
         plates=plates_did(opened, definition, seen, number) if len(wells) else (),
         all_amounts=_all_amounts(opened, definition),
+        journey=journey_of(opened, definition, number),
+        notes=tuple(_told(note) for note in read_notes(opened, number)),
         left_out=wells[wells["status"].isin(["outlier", "excluded"])],
     )
 
@@ -107,9 +137,18 @@ def _components(definition: Definition) -> tuple[Component, ...]:
     return tuple(Component(c.name, units[c.name], *c.ends) for c in definition.components)
 
 
-def _responses(definition: Definition) -> tuple[Response, ...]:
+def responses_of(definition: Definition) -> tuple[Response, ...]:
+    """Return a definition's responses as pages speak of them."""
+    nan = float("nan")
     return tuple(
-        Response(r.name, r.unit, r.goal, float("nan") if r.bound is None else r.bound)
+        Response(
+            r.name,
+            r.unit,
+            r.goal,
+            nan if r.bound is None else r.bound,
+            nan if r.reference is None else r.reference,
+            r.transform == "log",
+        )
         for r in definition.responses
     )
 
@@ -330,6 +369,10 @@ def _beyond(of_round: pd.DataFrame, responses: tuple[Response, ...], known: Obse
             better = f"{counted(count, 'formula')} read {where} the range of {response.name}"
             said.append(f"{better}, as good as the best or better.")
     return said
+
+
+def _told(note: Note) -> tuple[str, str, str]:
+    return (note.at[:16].replace("T", " "), note.who, note.text)  # noqa: PD008 - no frame
 
 
 def _as_of(opened: Store) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from labloop.report import bench, tables
-from labloop.report.bench_readings import WellReading, well_readings
-from labloop.report.figures import parity, plate_map, progress
-from labloop.report.rendering import Picture, Reading, picture, picture_of_readings, render
-from labloop.report.subjects import Component, Response, first_objective
+from labloop.proposal.advice import Prospects
+from labloop.report import tables
+from labloop.report.journey import Journey
+from labloop.report.learned import Effects
+from labloop.report.pictures import pictures
+from labloop.report.rendering import render
+from labloop.report.subjects import Component, Response
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class RoundPage:
             `value` and the `reason`.
         all_amounts: Frame by id of the campaign's own formulas, controls and adopted ones too, with
             a column a component.
+        journey: Where formulas lie, and what history foretold; None to leave that out.
+        effects: What was learned of the components; None to leave that out.
+        learned: What was learned, in sentences, or why nothing was.
+        prospects: What the next plate may bring by what is known after the round; None for unknown.
+        outlook: The same in sentences.
+        notes: What people wrote down: when, who and what.
     """
 
     campaign: str
@@ -78,6 +86,12 @@ class RoundPage:
     plates: tuple[str, ...] = ()
     left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
     all_amounts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    journey: Journey | None = None
+    effects: Effects | None = None
+    learned: tuple[str, ...] = ()
+    prospects: Prospects | None = None
+    outlook: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def of_round(self) -> pd.DataFrame:
@@ -95,7 +109,7 @@ def shown(page: RoundPage) -> dict[str, Any]:
     """Return what the template of a round's sections shows: the page, its pictures and tables."""
     return {
         "page": page,
-        "pictures": {each.name: each for each in _pictures(page)},
+        "pictures": pictures(page),
         "formula_tables": tables.formula_tables(
             page.of_round, page.amounts, page.components, page.responses, page.labels
         ),
@@ -103,54 +117,3 @@ def shown(page: RoundPage) -> dict[str, Any]:
         "scores_table": tables.scores_table(page.scores) if len(page.scores) else None,
         "left_out_table": tables.left_out_table(page.left_out) if len(page.left_out) else None,
     }
-
-
-def _plate(page: RoundPage) -> Picture:
-    """Return the plate map, the first objective as measured, else as predicted, to begin with."""
-    first = first_objective(page.responses)
-    responses = sorted(page.responses, key=lambda response: response != first)
-    wells = bench.well_frame(
-        page.wells, page.readings, page.of_round, page.amounts, page.components, responses
-    )
-
-    def reading(each: WellReading) -> Reading:
-        coloured = wells.assign(value=each.numbers)
-        return Reading(
-            each.name,
-            each.group,
-            lambda theme: plate_map(coloured, page.plate_wells, each.scale, theme),
-        )
-
-    readings = well_readings(page.wells, page.readings, page.of_round, responses)
-    return picture_of_readings(
-        "plate",
-        bench.caption(page.wells, page.readings, page.of_round),
-        [reading(each) for each in readings],
-    )
-
-
-def _pictures(page: RoundPage) -> list[Picture]:
-    values, responses = page.all_values, page.responses
-    pictures = [_plate(page)]
-    if values[["predicted", "measured"]].notna().any(axis=None):
-        shown = [response for response in responses if response.goal != "observe"]
-        pictures.append(
-            picture(
-                "progress",
-                "Each mark is a formula, in the order in which its round was chosen. Measured "
-                "values have their standard error, predicted ones (hollow) their 90 % interval.",
-                lambda theme: progress(values, shown, theme),
-            )
-        )
-    both = set(values.dropna(subset=["predicted", "measured"])["response"])
-    compared = [response for response in responses if response.name in both]
-    if compared:
-        pictures.append(
-            picture(
-                "parity",
-                "Predictions were stored before the plate was made. Bars are the predicted 90 % "
-                "interval (across) and the standard error of the measured mean (upright).",
-                lambda theme: parity(values, compared, page.round, theme),
-            )
-        )
-    return pictures

@@ -44,12 +44,18 @@ class Component(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A response; `bound` is that of its goal, NaN for a goal without one."""
+    """A response; `bound` is that of its goal, NaN for a goal without one.
+
+    `reference` is what counts as no use of an objective, NaN where nobody said; `log` whether it is
+    modelled as its logarithm.
+    """
 
     name: str
     unit: str
     goal: str
     bound: float
+    reference: float = float("nan")
+    log: bool = False
 
     @property
     def title(self) -> str:

@@ -87,7 +87,7 @@ def test_a_recorded_round_has_everything(page, scores):
         "What the history taught", "0.8556", "A forest does better.", "Rests on event 7.",
     ):  # fmt: skip
         assert text in read.text
-    assert set(read.figures) == {"plate", "progress", "parity"}
+    assert set(read.figures) == {"plate", "progress", "parity", "calibration"}
 
 
 def test_a_round_that_was_only_proposed_has_no_results(page, values, readings):

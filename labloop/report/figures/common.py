@@ -16,6 +16,7 @@ from labloop.report.numbers import counted, plus_minus
 from labloop.report.subjects import Response
 from labloop.report.theme import FONT, Theme, look, spoken
 
+_SPREAD = 0.32  # half the width of a round's formulas, in rounds
 PANEL = 320  # height in pixels
 HOVER = "%{customdata}<extra></extra>"
 
@@ -56,6 +57,16 @@ def quiet_axes(figure: go.Figure, theme: Theme) -> None:
     }  # fmt: skip
     figure.update_xaxes(showgrid=False, ticks="outside", tickcolor=theme.grid, **both)
     figure.update_yaxes(gridcolor=theme.grid, **both)
+
+
+def side_by_side(values: pd.DataFrame) -> pd.Series[float]:
+    """Return where formulas stand on an axis of rounds: side by side, in order of choice."""
+    chosen = values.loc[~values["origin"].isin(["control", "adopted"]), "round"]
+    rank = chosen.groupby(chosen).cumcount()
+    count = chosen.groupby(chosen).transform("size")
+    offset = (rank - (count - 1) / 2) / count.clip(lower=2) * 2 * _SPREAD
+    between = 0.5 * (values["origin"] == "adopted")
+    return values["round"] + offset.reindex(values.index).fillna(0.0) + between
 
 
 def named_once(trace: go.Scatter, named: set[str]) -> go.Scatter:

@@ -19,12 +19,12 @@ from labloop.report.figures.common import (
     measured_points,
     named_once,
     quiet_axes,
+    side_by_side,
 )
 from labloop.report.numbers import number
 from labloop.report.subjects import Response
 from labloop.report.theme import Theme, in_order, look, spoken
 
-_SPREAD = 0.32  # half the width of a round's formulas, in rounds
 _BETWEEN = 36  # pixels between panels
 _LEAD = 0.4  # how far before its round a new best is drawn
 
@@ -43,7 +43,7 @@ def progress(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -> g
     named: set[str] = set()
     for row, response in enumerate(shown, start=1):
         of_response = values[values["response"] == response.name]
-        of_response = of_response.assign(x=_places(of_response))
+        of_response = of_response.assign(x=side_by_side(of_response))
         for trace in _traces(of_response, response, theme):
             figure.add_trace(named_once(trace, named), row=row, col=1)
         if not math.isnan(response.bound):
@@ -58,16 +58,6 @@ def progress(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -> g
     )
     figure.update_xaxes(title_text="round", row=len(shown), col=1)
     return figure
-
-
-def _places(values: pd.DataFrame) -> pd.Series[float]:
-    """Return where formulas stand on the axis of rounds: side by side, in order of choice."""
-    chosen = values.loc[~values["origin"].isin(["control", "adopted"]), "round"]
-    rank = chosen.groupby(chosen).cumcount()
-    count = chosen.groupby(chosen).transform("size")
-    offset = (rank - (count - 1) / 2) / count.clip(lower=2) * 2 * _SPREAD
-    between = 0.5 * (values["origin"] == "adopted")
-    return values["round"] + offset.reindex(values.index).fillna(0.0) + between
 
 
 def _traces(values: pd.DataFrame, response: Response, theme: Theme) -> list[go.Scatter]:
