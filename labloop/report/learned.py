@@ -145,7 +145,8 @@ def _panels(
 def _effects(found: Effects, panels: list[Panel]) -> Picture:
     said = (
         "The line is the predicted response, averaged over random formulas in which only this "
-        "component is set to the amount below it; the band is the 90 % interval of that average. "
+        "component is set to the amount below it (and others give way where a total or the well "
+        "leaves no room); the band is the 90 % interval of that average. "
         "Marks are measured formulas: they scatter about the line, and those of later rounds lie "
         "beyond it, because their other components differ too. What lies too far for the panel is "
         "left out."

@@ -52,7 +52,7 @@ def interactions(panels: Sequence[PairPanel], theme: Theme) -> go.Figure:
         figure.add_trace(_bars(panel, theme), row=row, col=1)
         figure.add_trace(_map(panel), row=row, col=2)
     figure.update_layout(base_layout(theme, height))
-    figure.update_layout(showlegend=False, margin={"t": 40, "l": 12}, bargap=0.4)
+    figure.update_layout(showlegend=False, margin={"t": 40, "l": 12})
     figure.update_annotations(font={"size": 13, "color": theme.ink})
     quiet_axes(figure, theme)
     for row, panel in enumerate(panels, start=1):
@@ -104,7 +104,7 @@ def _bars(panel: PairPanel, theme: Theme) -> go.Bar:
         for pair in pairs.to_dict("records")
     ]
     return go.Bar(
-        x=share, y=list(range(len(pairs))), orientation="h",
+        x=share, y=list(range(len(pairs))), orientation="h", width=0.5,
         marker={"color": theme.origins[0], "opacity": 0.75},
         error_x={
             "array": high - share, "arrayminus": share - low, "color": theme.ink,
