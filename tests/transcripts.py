@@ -122,9 +122,9 @@ def merged(path: Path, fragment: str) -> str:
     whole = tomllib.loads(path.read_text(encoding="utf-8"))
     for key, value in tomllib.loads(fragment).items():
         if isinstance(value, list):
-            names = [each.get("name") for each in value]
-            kept = [each for each in whole.get(key, []) if each.get("name", key) not in names]
-            whole[key] = [*kept, *value]
+            tables = {each.get("name", at): each for at, each in enumerate(whole.get(key, []))}
+            tables |= {each.get("name", (at,)): each for at, each in enumerate(value)}
+            whole[key] = list(tables.values())
         else:
             whole[key] = value
     return tomli_w.dumps(whole)
