@@ -27,6 +27,8 @@ def outlook(opened: Store, learned: Learned, known_event: int) -> Prospects | No
     best known formulas and all over the space, without repeats and wishes: the real one is rather
     better. None before anything was measured.
     """
+    from labloop.surrogate.threads import one_thread
+
     known = known_of(opened, learned, known_event)
     if learned.surrogate is None or not len(known.measured):
         return None
@@ -37,7 +39,8 @@ def outlook(opened: Store, learned: Learned, known_event: int) -> Prospects | No
     plainly = replace(learned, definition=definition.model_copy(update={"proposal": proposal}))
     some = _candidates(learned.space, known, np.random.default_rng(seed))
     count = min(proposal.formulas, len(some))
-    plate = choose_for(plainly, known, count, seed, some, _silent)
+    with one_thread():
+        plate = choose_for(plainly, known, count, seed, some, _silent)
     return prospects_of(learned, known, plate.levels, None, seed) if len(plate) else None
 
 
