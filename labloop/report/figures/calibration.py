@@ -18,6 +18,7 @@ from labloop.report.figures.common import (
     hover_texts,
     literal,
     named_once,
+    on_axis,
     quiet_axes,
     side_by_side,
 )
@@ -49,9 +50,8 @@ def calibration(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -
         figure.add_trace(named_once(_shares(rows, rounds, theme), named), row=row, col=1)
         for trace in _errors(rows, response, theme):
             figure.add_trace(named_once(trace, named), row=row, col=2)
-        title = literal(response.name)
-        figure.update_yaxes(title_text=f"{title}: % within", row=row, col=1)
-        figure.update_yaxes(title_text=f"{title}: error in sd", row=row, col=2)
+        figure.update_yaxes(title_text=on_axis(f"% within, {response.name}"), row=row, col=1)
+        figure.update_yaxes(title_text=on_axis(f"error in sd, {response.name}"), row=row, col=2)
     figure.update_layout(base_layout(theme, height))
     quiet_axes(figure, theme)
     figure.update_yaxes(range=[0, 104], col=1)

@@ -17,6 +17,7 @@ from labloop.report.subjects import Response
 from labloop.report.theme import FONT, Theme, look, spoken
 
 _SPREAD = 0.32  # half the width of a round's formulas, in rounds
+_ROOM = 36  # letters along a panel
 PANEL = 320  # height in pixels
 HOVER = "%{customdata}<extra></extra>"
 
@@ -29,6 +30,11 @@ def literal(text: object) -> str:
 def shortened(text: str, most: int = 34) -> str:
     """Return a text for an axis or a legend, cut where it would not fit beside the figure."""
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def on_axis(text: str) -> str:
+    """Return a name as an axis has room for, cut where it is long."""
+    return literal(text if len(text) <= _ROOM else f"{text[: _ROOM - 1].rstrip()}…")
 
 
 def base_layout(theme: Theme, height: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from labloop.report.figures.common import (
     errors,
     literal,
     named_once,
+    on_axis,
     quiet_axes,
 )
 from labloop.report.numbers import plus_minus, with_unit
@@ -58,8 +59,8 @@ def pareto(
         place = {"row": panel // 2 + 1, "col": panel % 2 + 1}
         for trace in _of_pair(formulas, waiting, x, y, objectives, theme):
             figure.add_trace(named_once(trace, named), **place)
-        figure.update_xaxes(title_text=literal(objectives[x].title), **place)
-        figure.update_yaxes(title_text=literal(objectives[y].title), **place)
+        figure.update_xaxes(title_text=on_axis(objectives[x].title), **place)
+        figure.update_yaxes(title_text=on_axis(objectives[y].title), **place)
     place = {"row": len(pairs) // 2 + 1, "col": len(pairs) % 2 + 1}
     figure.add_trace(_volume_line(volumes, theme), **place)
     figure.update_layout(base_layout(theme, height))

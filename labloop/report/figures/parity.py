@@ -16,9 +16,9 @@ from labloop.report.figures.common import (
     base_layout,
     errors,
     hover_texts,
-    literal,
     measured_points,
     named_once,
+    on_axis,
     quiet_axes,
 )
 from labloop.report.subjects import Response
@@ -46,9 +46,9 @@ def parity(values: pd.DataFrame, shown: Sequence[Response], latest: int, theme: 
         rows = rows.dropna(subset=["predicted", "measured"])
         for trace in _traces(rows.assign(x=rows["predicted"]), response, latest, theme):
             figure.add_trace(named_once(trace, named), **place)
-        title, ends = literal(response.title), _common_range(rows)
-        figure.update_xaxes(title_text=f"predicted {title}", range=ends, **place)
-        figure.update_yaxes(title_text=f"measured {title}", range=ends, **place)
+        ends = _common_range(rows)
+        figure.update_xaxes(title_text=on_axis(f"predicted {response.title}"), range=ends, **place)
+        figure.update_yaxes(title_text=on_axis(f"measured {response.title}"), range=ends, **place)
     figure.update_layout(base_layout(theme, 80 + (PANEL + 40) * down))
     quiet_axes(figure, theme)
     return figure

@@ -18,6 +18,7 @@ from labloop.report.figures.common import (
     literal,
     measured_points,
     named_once,
+    on_axis,
     quiet_axes,
     side_by_side,
 )
@@ -48,7 +49,7 @@ def progress(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -> g
             figure.add_trace(named_once(trace, named), row=row, col=1)
         if not math.isnan(response.bound):
             _bound_line(figure, row, response, theme)
-        figure.update_yaxes(title_text=literal(response.title), row=row, col=1)
+        figure.update_yaxes(title_text=on_axis(response.title), row=row, col=1)
     figure.update_layout(base_layout(theme, height))
     quiet_axes(figure, theme)
     rounds = values["round"]
