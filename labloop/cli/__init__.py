@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from labloop.cli.completion import completion
 from labloop.cli.keeping import backup, log, note, replay
 from labloop.cli.learning import predict, pretrain, simulate
 from labloop.cli.looking import best, compare, effects, report, status, wells
+from labloop.cli.plates import plate
 from labloop.cli.results import exclude, history, record
 from labloop.cli.rounds import abandon, export, propose
 from labloop.cli.serving import serve
@@ -55,6 +57,7 @@ def main() -> None:
 
 for _command in (
     demo, init, check, history, pretrain, propose, export, record, exclude, abandon, note, status,
-    best, compare, wells, effects, predict, report, simulate, replay, log, backup, serve,
+    best, compare, wells, plate, effects, predict, report, simulate, replay, log, backup,
+    serve, completion,
 ):  # fmt: skip
     main.add_command(_command)

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import click
 
+from labloop.cli.completion import complete_rounds
 from labloop.cli.options import campaign_argument, dry_run_option, json_option, open_campaign
-from labloop.terminal import progress_shown, records, say, show, show_frame, show_json, show_path
+from labloop.terminal import (
+    progress_shown,
+    records,
+    say,
+    show,
+    show_frame,
+    show_json,
+    show_path,
+    working,
+)
 
 
 @click.command()
@@ -26,7 +36,7 @@ def note(campaign: str, text: str, number: int | None, dry_run: bool) -> None:
 
 @click.command()
 @campaign_argument
-@click.option("--round", "number", required=True, type=int)
+@click.option("--round", "number", required=True, type=int, shell_complete=complete_rounds)
 @click.option("--candidates", type=click.Path(path_type=Path), help="The list it was chosen from.")
 @json_option
 @click.pass_context
@@ -90,7 +100,7 @@ def log(ctx: click.Context, campaign: str, last: int | None, as_json: bool) -> N
 @dry_run_option
 def backup(campaign: str, file: Path, dry_run: bool) -> None:
     """Copy the campaign's database, whole, even while it is in use."""
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("copying the database"):
         opened.backup(file, dry_run=dry_run)
     show_path(file)
     if dry_run:

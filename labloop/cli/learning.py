@@ -17,7 +17,15 @@ from labloop.cli.options import (
     reading_options,
     where_options,
 )
-from labloop.terminal import progress_shown, records, say, show, show_frame, show_json
+from labloop.terminal import (
+    progress_shown,
+    records,
+    say,
+    show,
+    show_frame,
+    show_json,
+    working,
+)
 
 
 @click.command()
@@ -79,7 +87,7 @@ def predict(campaign: str, file: Path, as_json: bool, **reading: Any) -> None:
 
     For each response: its mean, the sd of a new measurement, the sem of the mean alone.
     """
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("learning from all results"):
         frame = opened.predict(file, **read_as(**reading))
     if as_json:
         show_json(records(frame))

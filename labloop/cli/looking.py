@@ -17,7 +17,10 @@ from labloop.terminal import (
     show_frame,
     show_json,
     show_path,
+    show_words,
+    working,
 )
+from labloop.terminal.colours import WORDS
 
 if TYPE_CHECKING:
     from labloop.campaign.standing import Standing
@@ -50,7 +53,7 @@ def status(campaign: str, as_json: bool) -> None:
             }
         )
         return
-    show(standing.name)
+    show_words((standing.name, "bold"))
     for name, (formulas, measurements) in counts.sources.items():
         show(f"history   {name}: {formulas} formulas, {measurements} measurements")
     show(f"own       {counts.own_formulas} formulas, {counts.own_measurements} measurements")
@@ -58,9 +61,10 @@ def status(campaign: str, as_json: bool) -> None:
         absent = ", ".join(
             f"{r} of {counted(n, 'well')}" for r, n in _waiting(standing, number).items()
         )
-        show(f"round {number:<3} {state}{f' in part: {absent} missing' if absent else ''}")
+        part = f" in part: {absent} missing" if absent else ""
+        show_words((f"round {number:<3} ", ""), (state, WORDS[state]), (part, ""))
     command, reason = standing.next
-    show(f"next      {command}   ({reason})")
+    show_words(("next      ", ""), (command, "bold"), (f"   ({reason})", ""))
 
 
 def _waiting(standing: Standing, number: int) -> dict[str, int]:
@@ -74,7 +78,7 @@ def _waiting(standing: Standing, number: int) -> dict[str, int]:
 @json_option
 def best(campaign: str, top: int, as_json: bool) -> None:
     """List the best measured formulas."""
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("reading all results"):
         frame = opened.best(top)
         has_results = opened.status().counts.own_measurements > 0
         aims = [r.name for r in opened.definition.responses if r.goal != "observe"]
@@ -121,8 +125,9 @@ def compare(campaign: str, formulas: tuple[str, ...], as_json: bool) -> None:
 )
 def report(campaign: str, number: int | None, out: Path) -> None:
     """Write a round's report, one HTML file."""
-    with open_campaign(campaign) as opened:
-        show_path(opened.report(out, number))
+    with open_campaign(campaign) as opened, working("writing the report"):
+        path = opened.report(out, number)
+    show_path(path)
 
 
 @click.command()
@@ -134,7 +139,7 @@ def wells(campaign: str, number: int | None, as_json: bool) -> None:
 
     History is left out.
     """
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("reading the wells"):
         frame = opened.wells(number)
     if as_json:
         show_json(records(frame))

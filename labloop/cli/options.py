@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from labloop.cli.completion import complete_campaigns, complete_instruments
 from labloop.terminal import say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def options(*several: Callable[[F], F]) -> Callable[[F], F]:
 
 
 SEED = click.IntRange(0, 2**32 - 1)
-campaign_argument = click.argument("campaign")
+campaign_argument = click.argument("campaign", shell_complete=complete_campaigns)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 where_options = options(
@@ -53,7 +54,12 @@ reading_options = options(
     click.option("--sheet", metavar="NAME", help="Sheet of a workbook."),
 )
 measured_options = options(
-    click.option("--instrument", metavar="NAME", help="How to read it: [[instrument]] NAME."),
+    click.option(
+        "--instrument",
+        metavar="NAME",
+        help="How to read it: [[instrument]] NAME.",
+        shell_complete=complete_instruments,
+    ),
     click.option("--plate", metavar="NAME", help="The plate that the whole file is of."),
     click.option(
         "--map",

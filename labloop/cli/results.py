@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labloop.cli.completion import complete_responses, complete_rounds, complete_sources
 from labloop.cli.options import (
     campaign_argument,
     dry_run_option,
@@ -17,7 +18,7 @@ from labloop.cli.options import (
     read_as,
     reading_options,
 )
-from labloop.terminal import say, show_frame, show_json
+from labloop.terminal import say, show_frame, show_json, working
 
 if TYPE_CHECKING:
     from labloop.campaign.recorded import Entry, Recorded
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 @click.command()
 @campaign_argument
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--source", required=True, metavar="NAME", help="Cell line, strain or campaign.")
+@click.option(
+    "--source",
+    required=True,
+    metavar="NAME",
+    help="Cell line, strain or campaign.",
+    shell_complete=complete_sources,
+)
 @reading_options
 @measured_options
 @dry_run_option
@@ -35,7 +42,7 @@ def history(
     campaign: str, file: Path, source: str, dry_run: bool, as_json: bool, **reading: Any
 ) -> None:
     """Import earlier results of other lines."""
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("reading the file"):
         recorded = opened.add_history(file, source, dry_run=dry_run, **read_as(**reading))
     tell(recorded, f"the history of {source.strip()}", dry_run, as_json)
 
@@ -43,7 +50,13 @@ def history(
 @click.command()
 @campaign_argument
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--round", "number", type=int, help="The one that waits for results if left out.")
+@click.option(
+    "--round",
+    "number",
+    type=int,
+    help="The one that waits for results if left out.",
+    shell_complete=complete_rounds,
+)
 @reading_options
 @measured_options
 @click.option("--correct", is_flag=True, help="Let other values supersede what is recorded.")
@@ -61,7 +74,7 @@ def record(
     **reading: Any,
 ) -> None:
     """Record results by well, by formula, or of the lab's own formulas."""
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("reading the file"):
         recorded = opened.record(
             file, number, correct=correct, reason=reason, dry_run=dry_run, **read_as(**reading)
         )
@@ -72,14 +85,27 @@ def record(
 
 @click.command()
 @campaign_argument
-@click.option("--round", "number", type=int, help="The wells' round; the latest if left out.")
+@click.option(
+    "--round",
+    "number",
+    type=int,
+    help="The wells' round; the latest if left out.",
+    shell_complete=complete_rounds,
+)
 @click.option(
     "--well", "wells", multiple=True, metavar="WELL", help="Such as B7 or 2:B7; repeatable."
 )
 @click.option("--plate", metavar="NAME", help="The wells' plate, where the round has several.")
-@click.option("--source", metavar="NAME", help="Everything of a source of history.")
+@click.option(
+    "--source",
+    metavar="NAME",
+    help="Everything of a source of history.",
+    shell_complete=complete_sources,
+)
 @click.option("--file", metavar="NAME", help="Everything of a file that was recorded.")
-@click.option("--response", metavar="NAME", help="Only this response.")
+@click.option(
+    "--response", metavar="NAME", help="Only this response.", shell_complete=complete_responses
+)
 @click.option("--reason", metavar="TEXT", help="Why; needed unless taken back.")
 @click.option("--undo", is_flag=True, help="Take the exclusion back.")
 @dry_run_option

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from labloop.cli.completion import complete_kinds, complete_rounds
 from labloop.cli.options import (
     SEED,
     campaign_argument,
@@ -14,7 +15,15 @@ from labloop.cli.options import (
     open_campaign,
     where_options,
 )
-from labloop.terminal import progress_shown, records, say, show_frame, show_json, show_path
+from labloop.terminal import (
+    progress_shown,
+    records,
+    say,
+    show_frame,
+    show_json,
+    show_path,
+    working,
+)
 
 
 @click.command()
@@ -68,13 +77,26 @@ def propose(
 
 @click.command()
 @campaign_argument
-@click.option("--to", "kind", required=True, metavar="KIND", help="Robot, such as biomek.")
-@click.option("--round", "number", type=int, help="The latest if left out.")
+@click.option(
+    "--to",
+    "kind",
+    required=True,
+    metavar="KIND",
+    help="Robot, such as biomek.",
+    shell_complete=complete_kinds,
+)
+@click.option(
+    "--round",
+    "number",
+    type=int,
+    help="The latest if left out.",
+    shell_complete=complete_rounds,
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder.")
 @dry_run_option
 def export(campaign: str, kind: str, number: int | None, out: Path, dry_run: bool) -> None:
     """Write a round's plate map, worklist and deck list."""
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("writing the files"):
         paths = opened.export(kind, out, number, dry_run=dry_run)
     for path in paths:
         show_path(path)
@@ -91,7 +113,7 @@ def export(campaign: str, kind: str, number: int | None, out: Path, dry_run: boo
 
 @click.command()
 @campaign_argument
-@click.option("--round", "number", required=True, type=int)
+@click.option("--round", "number", required=True, type=int, shell_complete=complete_rounds)
 @dry_run_option
 def abandon(campaign: str, number: int, dry_run: bool) -> None:
     """Give a round up; its number stays taken."""

@@ -7,8 +7,17 @@ from pathlib import Path
 
 import click
 
+from labloop.cli.completion import complete_definitions
 from labloop.cli.options import SEED, campaign_argument, json_option, open_campaign
-from labloop.terminal import progress_shown, say, show, show_frame, show_json, show_path
+from labloop.terminal import (
+    progress_shown,
+    say,
+    show,
+    show_frame,
+    show_json,
+    show_path,
+    working,
+)
 
 
 @click.command()
@@ -28,7 +37,11 @@ def demo(rounds: int, seed: int, out: Path | None) -> None:
 @click.command()
 @click.argument("campaign")
 @click.option(
-    "--like", metavar="NAME_OR_TOML", default="template", help="Definition to start from."
+    "--like",
+    metavar="NAME_OR_TOML",
+    default="template",
+    help="Definition to start from.",
+    shell_complete=complete_definitions,
 )
 def init(campaign: str, like: str) -> None:
     """Make a new campaign: a folder with a commented campaign.toml."""
@@ -48,7 +61,7 @@ def check(ctx: click.Context, campaign: str, as_json: bool) -> None:
     """Check the definition, the robot's reach, what the deck needs, and the database."""
     from labloop.campaign.checked_text import as_values, prose, tables
 
-    with open_campaign(campaign) as opened:
+    with open_campaign(campaign) as opened, working("checking"):
         database = opened.check_database()
         if database.faults:
             say(f"labloop: {database.sentence}")

@@ -29,7 +29,7 @@ def test_two_proposes_at_once_make_one_round_and_the_loser_exits_4(learned, run,
 
         return progress
 
-    monkeypatch.setattr("labloop.terminal._lines", lines)
+    monkeypatch.setattr("labloop.terminal.progress._lines", lines)
     code, out, error = run("propose", learned, "--seed", 1, "--formulas", 1)
     assert (code, out, error) == (4, "", GIVEN_UP)
     assert told[1][0] == 0

@@ -135,7 +135,7 @@ def interrupted_at(stage, monkeypatch):
 
         return progress
 
-    monkeypatch.setattr("labloop.terminal._lines", lines)
+    monkeypatch.setattr("labloop.terminal.progress._lines", lines)
 
 
 def test_ctrl_c_during_training(learned, run, monkeypatch):
