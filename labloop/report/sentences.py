@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from labloop.report.coverage import compared, verdict
 from labloop.report.numbers import counted, plus_minus, with_unit
 from labloop.report.subjects import Response
 
@@ -72,18 +73,17 @@ def _controls(values: pd.DataFrame, responses: Sequence[Response], latest: int) 
 
 def _coverage(values: pd.DataFrame, response: Response, latest: int) -> list[str]:
     """Return how many measured means lie within the 90 % intervals predicted for them."""
-    rows = values[values["response"] == response.name].dropna(subset=["measured", "low", "high"])
-    rows = rows.assign(within=rows["measured"].between(rows["low"], rows["high"]))
+    rows = compared(values[values["response"] == response.name])
     of_round = rows[rows["round"] == latest]
     if not len(of_round):
         return []
     said = f"{_share(of_round)} lie within the 90 % interval predicted for their {response.name}"
     if len(rows) > len(of_round):
-        said += f"; over all rounds, {_share(rows)}"
+        said += f"; over all rounds, {_share(rows)}: {verdict(rows)}"
     return [f"{said}."]
 
 
 def _share(rows: pd.DataFrame) -> str:
-    within = int(rows["within"].sum())
+    within = int(rows["inside"].sum())
     share = f"{100 * within / len(rows):.0f} %"
     return f"{within} of {counted(len(rows), 'formula')} ({share})"

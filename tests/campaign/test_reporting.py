@@ -244,3 +244,41 @@ def test_an_abandoned_round_can_still_be_looked_at(odd, tmp_path):
     text = text_of(odd.report(tmp_path / "r.html"))
     assert "abandoned rounds 1 1 abandoned" in text
     assert math.isnan(page_of(odd).all_values["measured"].max())
+
+
+def test_a_recorded_round_says_what_was_learned_and_whether_another_plate_pays(recorded, tmp_path):
+    out = recorded.report(tmp_path / "r.html")
+    text = text_of(out)
+    assert "What was learned" in text
+    assert re.search(r"titre (depends most on|is not known to depend)", text)
+    assert "Whether another plate is worth it The next plate is expected to raise the best" in text
+    drawn = re.findall(r'data-figure="([\w-]+)"', out.read_text(encoding="utf-8"))
+    assert {"importance", "calibration", "parity", "parallel"} <= set(drawn)
+
+
+def test_where_learning_is_refused_the_page_says_why(recorded, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise RefusedError("The history has not been learned as it is now; run pretrain.")
+
+    monkeypatch.setattr("labloop.campaign.reporting.effects", refuse)
+    text = text_of(recorded.report(tmp_path / "r.html"))
+    assert (
+        "Nothing was learned for this page. The history has not been learned as it is now; run "
+        "pretrain." in text
+    )
+    assert "Whether another plate is worth it" not in text
+
+
+def test_notes_of_the_round_are_on_its_page_as_text(proposed, tmp_path):
+    proposed.note("Row A <b>dried</b> out.\nPlate kept at 4 °C.", round=1)
+    proposed.note("Of the campaign.")
+    text = text_of(proposed.report(tmp_path / "r.html"))
+    assert re.search(r"Notes \S+ \S+, .+ Row A <b>dried</b> out. Plate kept at 4 °C.", text)
+    assert "Of the campaign." not in text
+
+
+def test_the_page_has_the_amounts_of_every_formula_of_the_campaign(recorded, lab):
+    page = page_of(recorded)
+    assert list(page.all_amounts.columns) == list(page.amounts.columns) == lab.names
+    assert page.all_amounts.loc[page.amounts.index].equals(page.amounts)
+    assert len(page.all_amounts) > len(page.amounts)

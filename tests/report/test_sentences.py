@@ -31,7 +31,7 @@ def test_a_gain_has_the_uncertainty_of_both_means(values):
         "The best titre of this round is 9.00 ± 0.40 g/L, of formula 4: better by 5.80 ± 0.41 g/L "
         "than the best before, formula 2 with 3.20 ± 0.10 g/L.",
         "1 of 2 formulas (50 %) lie within the 90 % interval predicted for their titre; over all "
-        "rounds, 3 of 4 formulas (75 %).",
+        "rounds, 3 of 4 formulas (75 %): too few to tell whether the intervals are right.",
     ]
 
 

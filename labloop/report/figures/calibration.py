@@ -38,7 +38,7 @@ def calibration(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -
     last; and each formula's error in standard deviations of its prediction, with the mean of each
     round. For the frame see `labloop.report.subjects`.
     """
-    height = 96 + (_PANEL + _BETWEEN) * len(shown)
+    height = 132 + (_PANEL + _BETWEEN) * len(shown)
     figure = make_subplots(
         rows=len(shown), cols=2, column_widths=[0.4, 0.6], horizontal_spacing=0.11,
         vertical_spacing=_BETWEEN / height,
@@ -53,6 +53,7 @@ def calibration(values: pd.DataFrame, shown: Sequence[Response], theme: Theme) -
         figure.update_yaxes(title_text=on_axis(f"% within, {response.name}"), row=row, col=1)
         figure.update_yaxes(title_text=on_axis(f"error in sd, {response.name}"), row=row, col=2)
     figure.update_layout(base_layout(theme, height))
+    figure.update_layout(margin_t=84)  # room for a legend of several lines
     quiet_axes(figure, theme)
     figure.update_yaxes(range=[0, 104], col=1)
     some = rounds[:: math.ceil(len(rounds) / 10)]

@@ -50,7 +50,7 @@ def pareto(
     """
     pairs = list(itertools.combinations(range(len(objectives)), 2))[:_PAIRS]
     down = math.ceil((len(pairs) + 1) / 2)
-    height = 96 + (_PANEL + _BETWEEN) * down
+    height = 132 + (_PANEL + _BETWEEN) * down
     figure = make_subplots(
         rows=down, cols=2, horizontal_spacing=0.12, vertical_spacing=_BETWEEN / height
     )
@@ -64,6 +64,7 @@ def pareto(
     place = {"row": len(pairs) // 2 + 1, "col": len(pairs) % 2 + 1}
     figure.add_trace(_volume_line(volumes, theme), **place)
     figure.update_layout(base_layout(theme, height))
+    figure.update_layout(margin_t=84)  # room for a legend of several lines
     quiet_axes(figure, theme)
     rounds = volumes["round"].tolist()
     figure.update_xaxes(title_text="round", tickvals=rounds[:: max(1, len(rounds) // 8)], **place)
