@@ -13,7 +13,6 @@ import pandas as pd
 
 from labloop import store
 from labloop.campaign.controls import control_means
-from labloop.campaign.effects import effects
 from labloop.campaign.explaining import importance_sentences
 from labloop.campaign.journey import journey_of
 from labloop.campaign.knowledge import Observed, own_of
@@ -58,6 +57,8 @@ def _learned(opened: Store, definition: Definition, number: int) -> dict[str, An
 
     Where the campaign refuses to learn, the sentence that says why.
     """
+    from labloop.campaign.effects import effects  # torch is slow to import
+
     try:
         found = effects(opened, definition, FormulaSpace.of(definition), number)
     except RefusedError as error:

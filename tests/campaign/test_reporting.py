@@ -1,6 +1,8 @@
 import html
 import math
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -260,13 +262,22 @@ def test_where_learning_is_refused_the_page_says_why(recorded, tmp_path, monkeyp
     def refuse(*_):
         raise RefusedError("The history has not been learned as it is now; run pretrain.")
 
-    monkeypatch.setattr("labloop.campaign.reporting.effects", refuse)
+    monkeypatch.setattr("labloop.campaign.effects.effects", refuse)
     text = text_of(recorded.report(tmp_path / "r.html"))
     assert (
         "Nothing was learned for this page. The history has not been learned as it is now; run "
         "pretrain." in text
     )
     assert "Whether another plate is worth it" not in text
+
+
+def test_a_page_without_learning_is_made_without_torch(proposed):
+    code = (
+        "import sys; from labloop import Campaign; from labloop.report.page import shown\n"
+        f"with Campaign.open({str(proposed.folder)!r}) as campaign: shown(campaign.round_page())\n"
+        "assert 'torch' not in sys.modules, 'torch'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_notes_of_the_round_are_on_its_page_as_text(proposed, tmp_path):

@@ -103,7 +103,7 @@ def _colours(scale: Scale, height: int, theme: Theme) -> dict[str, Any]:
         steps = [[(k + end) / count, colour(theme)] for k, (_, colour) in enumerate(scale.kinds)
                  for end in (0, 1)]  # fmt: skip
         names = [literal(name) for name, _ in scale.kinds]
-        bar |= {"tickvals": list(range(count)), "ticktext": names, "ticks": ""}
+        bar |= {"tickvals": list(range(count)), "ticktext": names, "ticks": "", "title": None}
         return {"colorscale": steps, "cmin": -0.5, "cmax": count - 0.5, "colorbar": bar}
     colours: object = "Viridis"
     if scale.diverges:
