@@ -199,9 +199,10 @@ def test_markup_in_figures_is_neither_html_nor_plotlys(evil_page):
         if attrs.get("type") == "application/json":
             assert not {"<", ">", "&"} & set(text)
     assert EVIL not in json.dumps(read.figures)
-    escaped = EVIL.replace("<", "&lt;").replace(">", "&gt;")
+    cut = f"{EVIL} ({EVIL})"[:35] + "…"
+    escaped = cut.replace("<", "&lt;").replace(">", "&gt;")
     titles = read.figures["progress"]["light"]["layout"]["yaxis"]["title"]["text"]
-    assert titles == f"{escaped} ({escaped})"
+    assert titles == escaped
 
 
 def test_names_of_any_language_are_kept(page):
