@@ -658,6 +658,8 @@ class Campaign:
     ) -> Path:
         """Write a round's report: one HTML file that opens anywhere, without a network.
 
+        Of a recorded round it says what was learned from its results, which takes learning.
+
         Args:
             out: The file; replaced whole or not at all.
             round: Its number; None for the latest.

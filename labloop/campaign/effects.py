@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 from labloop import store
 from labloop.campaign.explaining import importance_of
 from labloop.campaign.learning import Learned, learn
-from labloop.campaign.outlook import outlook
+from labloop.campaign.outlook import ahead, outlook
 from labloop.campaign.prospecting import of_stored
 from labloop.campaign.rounds import definition_of
 from labloop.campaign.varying import (
@@ -28,6 +29,7 @@ from labloop.report.numbers import number, with_unit
 from labloop.space import FormulaSpace
 from labloop.space.levels import Floats, LevelNumbers
 from labloop.store import Store
+from labloop.surrogate.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,19 +90,21 @@ def effects(
         definition = definition_of(opened, following)
         space = FormulaSpace.of(definition)
     learned = learn(opened, definition, space, known_event, progress)
-    importance = importance_of(learned.fitted, definition, space)
-    ranked = _ranked(importance, definition)
-    told = _Told.of(learned, ranked)
-    return Effects(
-        importance=importance,
-        curves=told.curves(),
-        directions=told.directions(),
-        interactions=told.interactions(),
-        surfaces=told.surfaces(),
-        outlook=outlook(opened, learned, known_event)
-        if following is None
-        else of_stored(following.settings.get("prospects")),
-    )
+    start = ahead(opened, learned, known_event) if following is None else None
+    # What is to come and what was learned wait for nothing of each other.
+    with one_thread(), ThreadPoolExecutor(1) as beside:
+        coming = None if start is None else beside.submit(outlook, learned, start)
+        importance = importance_of(learned.fitted, definition, space)
+        told = _Told.of(learned, _ranked(importance, definition))
+        stored = None if following is None else of_stored(following.settings.get("prospects"))
+        return Effects(
+            importance=importance,
+            curves=told.curves(),
+            directions=told.directions(),
+            interactions=told.interactions(),
+            surfaces=told.surfaces(),
+            outlook=stored if coming is None else coming.result(),
+        )
 
 
 def _following(opened: Store, number: int | None) -> tuple[store.Round | None, int]:

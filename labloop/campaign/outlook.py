@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,27 +20,37 @@ _CHILDREN = 384
 _SPREAD = 128
 
 
-def outlook(opened: Store, learned: Learned, known_event: int) -> Prospects | None:
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """What the next plate will start from: what is known before it, and its seed."""
+
+    known: Known
+    seed: int
+
+
+def ahead(opened: Store, learned: Learned, known_event: int) -> Ahead | None:
+    """Return what a plate that would be proposed now starts from; None without measurements."""
+    known = known_of(opened, learned, known_event)
+    if learned.surrogate is None or not len(known.measured):
+        return None
+    return Ahead(known, next_number(opened, known_event))
+
+
+def outlook(learned: Learned, start: Ahead) -> Prospects | None:
     """Return what a plate that would be proposed now may bring, and what the space holds.
 
     The plate is chosen as `propose` chooses it, but among five hundred candidates around the
     best known formulas and all over the space, without repeats and wishes: the real one is rather
-    better. None before anything was measured.
+    better. None where too little is known to say.
     """
-    from labloop.surrogate.threads import one_thread
-
-    known = known_of(opened, learned, known_event)
-    if learned.surrogate is None or not len(known.measured):
-        return None
-    seed = next_number(opened, known_event)
+    known, seed = start.known, start.seed
     definition = learned.definition
     plain = {"shared": (), "most_stocks": None, "repeats": 0.0}
     proposal = definition.proposal.model_copy(update=plain)
     plainly = replace(learned, definition=definition.model_copy(update={"proposal": proposal}))
     some = _candidates(learned.space, known, np.random.default_rng(seed))
     count = min(proposal.formulas, len(some))
-    with one_thread():
-        plate = choose_for(plainly, known, count, seed, some, _silent)
+    plate = choose_for(plainly, known, count, seed, some, _silent)
     return prospects_of(learned, known, plate.levels, None, seed) if len(plate) else None
 
 

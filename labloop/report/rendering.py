@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 
 from labloop.report.changes import changed, changes
 from labloop.report.templating import environment
-from labloop.report.theme import THEMES, Theme
+from labloop.report.theme import LIGHT, THEMES, Theme, in_dark
 
 
 class Reading(NamedTuple):
@@ -47,7 +47,7 @@ class Picture:
 
 
 def picture(name: str, caption: str, draw: Callable[[Theme], go.Figure]) -> Picture:
-    """Return a figure as it is drawn in each theme."""
+    """Return a figure as it is in each theme; it is drawn in the light one."""
     return picture_of_readings(name, caption, [Reading("", "", draw)])
 
 
@@ -56,15 +56,15 @@ def picture_of_readings(name: str, caption: str, readings: Sequence[Reading]) ->
 
     All have the height of the first. Those of a group stand together in the list of choices.
     """
-    light, dark = (_json(readings[0].draw(theme)) for theme in THEMES)
-    in_dark = changes(light, dark)
-    held: dict[str, Any] = {"light": light, "dark": in_dark}
+    light = _json(readings[0].draw(LIGHT))
+    dark = in_dark(light)
+    held: dict[str, Any] = {"light": light, "dark": changes(light, dark)}
     if len(readings) > 1:
         held["readings"] = [{"all": [], "dark": []}]
         for reading in readings[1:]:
-            drawn, drawn_dark = (_json(reading.draw(theme)) for theme in THEMES)
+            drawn = _json(reading.draw(LIGHT))
             of_all = changes(light, drawn)
-            beyond = changes(changed(dark, of_all), drawn_dark)
+            beyond = changes(changed(dark, of_all), in_dark(drawn))
             held["readings"].append({"all": of_all, "dark": beyond})
     groups: dict[str, list[tuple[int, str]]] = {}
     for place, reading in enumerate(readings):

@@ -6,8 +6,9 @@ any common colour blindness tell apart; each origin has a symbol of its own too,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
@@ -75,6 +76,33 @@ DARK = Theme(
     origins=("#56b4e9", "#e69f00", "#2fc39a", "#f08040", "#9ad4f5", "#dd9ac0", "#98a1aa"),
 )
 THEMES = (LIGHT, DARK)
+_ROLES = ("ink", "quiet", "grid", "paper", "empty", "unknown")
+
+
+def in_dark(value: Any) -> Any:
+    """Return what a figure drawn in the light theme is in the dark one: JSON with other colours.
+
+    Themes differ in colours alone, and each of them has one use, so none has to be drawn twice.
+    """
+    if isinstance(value, dict):
+        return {key: in_dark(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [in_dark(inside) for inside in value]
+    if not isinstance(value, str):
+        return value
+    faint = _FAINT.fullmatch(value)
+    if faint is None:
+        return _DARK_FOR.get(value, value)
+    colour = "#{:02x}{:02x}{:02x}".format(*(int(part) for part in faint.groups()[:3]))
+    red, green, blue = bytes.fromhex(_DARK_FOR.get(colour, colour)[1:])
+    return f"rgba({red},{green},{blue},{faint[4]})"
+
+
+_FAINT = re.compile(r"rgba\((\d{1,3}),(\d{1,3}),(\d{1,3}),([\d.]+)\)", re.ASCII)
+_DARK_FOR = {
+    **{getattr(LIGHT, role): getattr(DARK, role) for role in _ROLES},
+    **dict(zip(LIGHT.origins, DARK.origins, strict=True)),
+}
 
 
 class Origin(NamedTuple):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from labloop.surrogate.kernels import TRUST_VARIANCE
 from labloop.surrogate.network import Network
@@ -151,6 +153,52 @@ def _batches(draws: Tensor, schedule: Schedule) -> int:
     return max(1, -(-draws.shape[1] // schedule.batch))
 
 
+@dataclass(frozen=True, eq=False)
+class _Adam:
+    """Adam (Kingma and Ba 2015) with torch's usual settings, by torch's own function for a step.
+
+    The class `torch.optim.Adam` does the same, to the bit, but imports torch's compiler, which
+    takes as long as the tuning.
+    """
+
+    parameters: list[Tensor]
+    rate: float
+    means: list[Tensor]
+    squares: list[Tensor]
+    steps: list[Tensor]
+
+    @classmethod
+    def of(cls, parameters: list[Tensor], rate: float) -> _Adam:
+        """Begin to change parameters at a learning rate."""
+        means, squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+        return cls(parameters, rate, means, squares, [torch.zeros(()) for _ in parameters])
+
+    def forget_gradients(self) -> None:
+        """Make room for the gradients of the next step."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Change each parameter by its gradient; every one has to have one."""
+        adam(
+            self.parameters,
+            [cast(Tensor, parameter.grad) for parameter in self.parameters],
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
 def _run_stage(
     tail: _Tail, draws: Tensor, epochs: range, generator: torch.Generator, progress: Progress, *,
     deep: bool,
@@ -159,7 +207,7 @@ def _run_stage(
     schedule = tail.schedule
     names = list(tail.weights) if deep else ["head", "head_bias"]
     rate = schedule.deep_rate if deep else schedule.head_rate
-    optimizer = torch.optim.Adam([tail.weights[name] for name in names], lr=rate, fused=True)
+    optimizer = _Adam.of([tail.weights[name] for name in names], rate)
     batches = _batches(draws, schedule)
     for epoch in epochs:
         order = torch.argsort(torch.rand(draws.shape, generator=generator), dim=1)
@@ -168,7 +216,7 @@ def _run_stage(
             share = 2.0 * (epoch - epochs.start + 1) / max(len(epochs), 1)
             released = max(1, min(tail.depth, math.ceil(share * tail.depth)))
         for rows in draws.gather(1, order).tensor_split(batches, dim=1):
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.forget_gradients()
             tail.loss(rows, names, deep=deep).backward()
             if deep:
                 tail.hold(tail.depth - released)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labloop.surrogate.network import initial_network
 from labloop.surrogate.training import bootstrap
-from labloop.surrogate.tuning import PATENT, STAGED, fine_tune, frozen_layers, levelled
+from labloop.surrogate.tuning import PATENT, STAGED, _Adam, fine_tune, frozen_layers, levelled
 
 
 def network(kind="residual", layers=8):
@@ -113,3 +113,20 @@ def test_epochs_are_cut_only_where_they_would_take_too_many_steps(batches, sched
     assert (cut == schedule) == (batches * epochs <= schedule.most_steps)
     fewest, left = min(cut.head_epochs, cut.deep_epochs), cut.head_epochs + cut.deep_epochs
     assert fewest == 1 or (fewest > 1 and batches * left <= schedule.most_steps)
+
+
+def test_steps_are_those_of_torchs_adam_to_the_bit():
+    generator = torch.Generator().manual_seed(5)
+    start = [torch.rand(shape, generator=generator) for shape in ((3, 4), (2,), (1, 5, 2))]
+    ours, theirs = ([p.clone().requires_grad_() for p in start] for _ in range(2))
+    optimizer = _Adam.of(ours, 1e-2)
+    reference = torch.optim.Adam(theirs, lr=1e-2, fused=True)
+    for _ in range(7):
+        optimizer.forget_gradients()
+        reference.zero_grad(set_to_none=True)
+        for mine, other in zip(ours, theirs, strict=True):
+            gradient = torch.randn(mine.shape, generator=generator)
+            mine.grad, other.grad = gradient.clone(), gradient.clone()
+        optimizer.step()
+        reference.step()
+    assert all(torch.equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
