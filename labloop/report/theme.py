@@ -76,7 +76,7 @@ DARK = Theme(
     origins=("#56b4e9", "#e69f00", "#2fc39a", "#f08040", "#9ad4f5", "#dd9ac0", "#98a1aa"),
 )
 THEMES = (LIGHT, DARK)
-_ROLES = ("ink", "quiet", "grid", "paper", "empty", "unknown")
+_ROLES = ("ink", "quiet", "grid", "paper", "empty", "unknown", "middle")
 
 
 def in_dark(value: Any) -> Any:
