@@ -40,19 +40,19 @@ def overview(visit: Visit) -> Response:
 
 
 def _made(campaign: Campaign) -> dict[str, Any]:
-    """Return what takes time to make: the picture of the campaign's progress and the best."""
+    """Return what takes time to make: the pictures of all rounds and the best formulas."""
     if not campaign.rounds():
         return {"best": None, "page": None, "pictures": {}}
-    from labloop.report.page import shown
+    from labloop.report.pictures import pictures_of_campaign
 
     best = campaign.best(_BEST)
-    page = shown(campaign.round_page())
+    page = campaign.round_page()
     responses = [
         f"{r.name}_{kind}" for r in campaign.definition.responses for kind in ("mean", "sem")
     ]
     columns = ["round", "origin", *[c for c in responses if c in best.columns]]
     grid: Grid | None = grid_of(best[columns].reset_index()) if len(best) else None
-    return {"best": grid, "page": page["page"], "pictures": page["pictures"]}
+    return {"best": grid, "page": page, "pictures": pictures_of_campaign(page)}
 
 
 def note(visit: Visit) -> Response:
