@@ -50,6 +50,7 @@ def create_app(shelf: Shelf, rules: Rules, uploads: Path) -> Starlette:
         exception_handlers={
             LabloopError: _refused,
             HTTPException: _not_answered,
+            OSError: _system_refused,
             Exception: _unexpected,
         },
     )
@@ -59,7 +60,7 @@ def create_app(shelf: Shelf, rules: Rules, uploads: Path) -> Starlette:
 
 def _routes() -> list[BaseRoute]:
     at = "/campaigns/{name}"
-    of_round = at + "/rounds/{number:int}"
+    of_round = at + "/rounds/{number}"
     return [
         Route("/static/{file}", asset),
         _get("/", campaigns.all_campaigns),
@@ -123,6 +124,16 @@ async def _not_answered(request: Request, error: Exception) -> Response:
     return _page(request, code, said.get(code, detail) if standard else detail, ())
 
 
+async def _system_refused(request: Request, error: Exception) -> Response:
+    traceback.print_exception(error, file=sys.stderr)
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return _page(
+        request, 507,
+        f"The computer could not read or write a file ({why}). Look whether its disk is full and "
+        "whether you may write there, then do it again.", (),
+    )  # fmt: skip
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
     traceback.print_exception(error, file=sys.stderr)
     return _page(
@@ -133,7 +144,9 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def _page(request: Request, code: int, headline: str, problems: tuple[str, ...]) -> Response:
-    name = request.path_params.get("name")
+    asked = request.path_params.get("name")
+    # a link to a campaign that is not there would lead here again
+    name = asked if asked in request.app.state.house.shelf.folders() else None
     return show(
         "wrong.html.j2", code,
         headline=headline, problems=problems, name=name,

@@ -48,10 +48,12 @@ class Uploads:
         Raises:
             RefusedError: They are no longer there.
         """
-        path = self.folder / key
-        if not key or Path(key).name != key or key.startswith(".") or not path.is_dir():
+        # looked up among what is there: a key is anything that an address may hold
+        path = next((path for path in self.folder.iterdir() if path.name == key), None)
+        found = [] if path is None else sorted(path.iterdir())
+        if not found:
             raise RefusedError("This file is no longer at hand; hand it in once more.")
-        return sorted(path.iterdir())
+        return found
 
     def file(self, key: str) -> Path:
         """Return the one file of a key; raises as `files`."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from labloop.campaign import Campaign
 
 _REMEMBERED = 24  # pages whose making takes time
+_MOST_DIGITS = 12  # more is no number of a round or a formula, and too large for the store
 _MOST_TEXT = 2 * 2**20  # bytes of one field of a form
 
 
@@ -93,8 +94,11 @@ class Visit:
 
     @property
     def number(self) -> int:
-        """The round's number in the address."""
-        return int(self.path["number"])
+        """The round's number in the address; HTTPException 404 where it is no number."""
+        text = str(self.path["number"])
+        if not (text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS):
+            raise HTTPException(404)
+        return int(text)
 
     @contextmanager
     def campaign(self) -> Iterator[Campaign]:
@@ -119,7 +123,7 @@ class Visit:
         text = self.text(name)
         if not text:
             return None
-        if not (text.isascii() and text.isdigit() and len(text) < 12):
+        if not (text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS):
             raise RefusedError(f'{name.capitalize()} must be a whole number (got "{text[:40]}").')
         return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import zipfile
 
@@ -69,6 +70,7 @@ def test_new_campaigns_go_below_campaigns_where_there_is_such_a_folder(app, home
         ("..", '".." leads out of the folder that it begins in (..)'),
         ("con", 'A campaign cannot be called "con": Windows keeps this name for a device.'),
         ("small", "There is a campaign in"),
+        ("é" * 150, "This name is too long for a folder; choose a shorter one."),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_on_the_form(app, home, new, name, said):
@@ -84,6 +86,7 @@ def test_a_campaign_that_is_not_there_is_said_with_the_nearest_name(app, new):
     answer = app.get("/campaigns/smal")
     assert answer.status == 404
     assert 'There is no campaign "smal"; did you mean "small"?' in answer.words
+    assert "/campaigns/smal/" not in answer.text
 
 
 # -- the definition ------------------------------------------------------------------------------
@@ -236,7 +239,8 @@ def test_an_export_that_the_robot_would_refuse_is_said_on_the_rounds_page(app, w
 
 def test_files_are_not_found_outside_of_what_was_offered(app, waiting):
     for path in ("/files/../home/campaign.toml", "/files/..%2Fhome/small", "/files/%2e%2e/home",
-                 "/files/nothing/a.csv", "/files/./a"):  # fmt: skip
+                 "/files/nothing/a.csv", "/files/./a", f"/files/{'a' * 300}/a",
+                 "/files/%00/a"):  # fmt: skip
         assert app.get(path).status in (404, 409)
 
 
@@ -316,7 +320,7 @@ def test_leaving_a_well_out_needs_a_well_and_a_reason(app, done):
     assert "Name the wells, such as B7 C7." in app.post(page, wells=" ", reason="x").words
     refused = app.post(page, wells="B7", reason="")
     assert refused.status == 409
-    assert "reason" in refused.words
+    assert "Say why; the reason is kept with what is left out." in refused.words
 
 
 def test_notes_are_kept_with_their_round(app, done):
@@ -338,6 +342,10 @@ def test_formulas_are_compared(app, done):
     unknown = app.get(f"{SMALL}/compare?formula={first}&formula=comercial")
     assert unknown.status == 409
     assert "commercial" in unknown.words
+    for digits in (30, 5000):
+        huge = app.get(f"{SMALL}/compare?formula={'9' * digits}")
+        assert huge.status == 409
+        assert "There is no formula" in huge.words
 
 
 def test_a_round_is_given_up(app, waiting):
@@ -350,6 +358,22 @@ def test_a_round_that_is_not_there_is_said(app, new):
         answer = app.get(path)
         assert answer.status in (404, 409)
         assert "here is no round 7" in answer.words
+    for number in ("-1", "x", "9" * 5000):
+        answer = app.get(f"{SMALL}/rounds/{number}")
+        assert answer.status == 404
+        assert "There is no such page." in answer.words
+
+
+def test_a_disk_that_is_full_is_said_and_changes_nothing(app, waiting, results, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("labloop.web.uploads.shutil.copyfileobj", full)
+    before = (waiting / "campaign.db").read_bytes()
+    answer = app.upload(f"{SMALL}/rounds/1/results", {"file": ("r.csv", results)})
+    assert answer.status == 507
+    assert "The computer could not read or write a file (No space left on device)." in answer.words
+    assert (waiting / "campaign.db").read_bytes() == before
 
 
 # -- what was learned, the report ----------------------------------------------------------------

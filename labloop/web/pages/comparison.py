@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from labloop.errors import LabloopError
+from labloop.errors import LabloopError, RefusedError
 from labloop.web.frames import grid_of
 from labloop.web.visit import Visit
+
+_MOST_DIGITS = 12
 
 
 def compare(visit: Visit) -> Response:
@@ -16,7 +18,7 @@ def compare(visit: Visit) -> Response:
         problem, compared = "", None
         if wanted:
             try:
-                compared = campaign.compare([int(w) if w.isdecimal() else w for w in wanted])
+                compared = campaign.compare([_meant(word) for word in wanted])
             except LabloopError as error:
                 problem = str(error)
         return visit.show(
@@ -32,6 +34,15 @@ def compare(visit: Visit) -> Response:
             here="compare",
             job=visit.house.jobs.of(campaign.folder),
         )
+
+
+def _meant(word: str) -> int | str:
+    """Return a formula's number, or a control's name; RefusedError for more than a store holds."""
+    if not word.isdecimal():
+        return word
+    if len(word) > _MOST_DIGITS:
+        raise RefusedError(f'There is no formula "{word[:_MOST_DIGITS]}…".')
+    return int(word)
 
 
 def _words(text: str) -> list[str]:

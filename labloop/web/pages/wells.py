@@ -60,6 +60,8 @@ def flag(visit: Visit) -> Response:
     try:
         if not named:
             raise RefusedError("Name the wells, such as B7 C7.")
+        if not undo and not visit.text("reason"):
+            raise RefusedError("Say why; the reason is kept with what is left out.")
         with visit.campaign() as campaign:
             excluded = campaign.exclude(
                 named,
