@@ -15,6 +15,7 @@ from labloop.definition.checks.naming import bad_name
 from labloop.errors import DefinitionError, RefusedError, did_you_mean
 
 HOME = "campaigns"
+_LONGEST = 200  # bytes of a folder's name: 255 on most systems, and files have longer names
 _FORBIDDEN = frozenset('<>:"|?*\\')
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -110,6 +111,8 @@ def _bad_name(name: str) -> str:
         return "names may not begin or end with a space, or end with a dot"
     if _is_device(name):
         return "Windows keeps this name for a device"
+    if len(name.encode("utf-8", "surrogateescape")) > _LONGEST:
+        return f"names have at most {_LONGEST} bytes, for some systems allow no more"
     return ""
 
 

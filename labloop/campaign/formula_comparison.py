@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Label = int | str
 
+_MOST_DIGITS = 18  # a formula's number is a signed integer of 64 bits
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -61,7 +63,7 @@ def _ids(
     numbers = {number for (number,) in opened.rows("SELECT id FROM formula WHERE source IS NULL")}
     found: dict[Label, int] = {}
     for asked in formulas:
-        label = int(asked) if isinstance(asked, str) and asked.strip().isdecimal() else asked
+        label = int(asked) if isinstance(asked, str) and _is_number(asked) else asked
         if isinstance(label, str):
             if label not in named:
                 _refuse_name(label, definition, named)
@@ -92,10 +94,15 @@ def _refuse_name(name: str, definition: Definition, named: dict[str, int]) -> No
     )
 
 
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number that a formula may have."""
+    return text.strip().isdecimal() and len(text) <= _MOST_DIGITS
+
+
 def _refuse_number(opened: Store, number: int) -> None:
     source = opened.rows(
         "SELECT s.name FROM formula AS f JOIN source AS s ON s.id = f.source WHERE f.id = ?",
-        (number,),
+        (min(number, 10**_MOST_DIGITS),),
     )
     if source:
         raise RefusedError(

@@ -13,7 +13,10 @@ _NO_NEWS = frozenset({notes.ACTION, "export"})
 
 def has_news(opened: Store, known_event: int) -> bool:
     """Return whether an event after `known_event` could have changed the choice of a plate."""
-    return any(
-        event.sequence > known_event and event.action not in _NO_NEWS
-        for event in store.read_events(opened)
-    )
+    return last_news(opened) > known_event
+
+
+def last_news(opened: Store) -> int:
+    """Return the number of the last event that could change what is learned; 0 for none."""
+    news = (e.sequence for e in store.read_events(opened) if e.action not in _NO_NEWS)
+    return max(news, default=0)

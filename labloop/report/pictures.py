@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def pictures(page: RoundPage) -> dict[str, Picture]:
     """Return by its name each picture of a round's page."""
     responses = page.responses
-    made = [_plate(page), *_predicted_and_measured(page)]
+    made: list[Picture | None] = [_plate(page), *_predicted_and_measured(page)]
     if page.effects is not None:
         made += learned_pictures(
             page.effects, page.all_values, page.all_amounts, page.components, responses

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -48,6 +48,7 @@ def create_app(shelf: Shelf, rules: Rules, uploads: Path) -> Starlette:
         routes=_routes(),
         middleware=[Middleware(Guard, rules=rules)],
         exception_handlers={
+            ClientDisconnect: _gone,
             LabloopError: _refused,
             HTTPException: _not_answered,
             OSError: _system_refused,
@@ -134,8 +135,13 @@ async def _system_refused(request: Request, error: Exception) -> Response:
     )  # fmt: skip
 
 
+async def _gone(request: Request, error: Exception) -> Response:
+    del request, error
+    return Response(status_code=400)  # nobody is there any more who could read it
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
-    traceback.print_exception(error, file=sys.stderr)
+    del error  # the server writes it to the terminal
     return _page(
         request, 500,
         "Something went wrong that labloop did not expect; the campaign is as it was. The terminal "

@@ -211,3 +211,9 @@ def test_small_differences_are_counted(lab):
     composition = differences(amounts, responses.rename_axis(["formula", "response"]), definition)
     assert composition[0].startswith("Formula 1 against formula 2: more c8 (8 against 0 mM), c7 (")
     assert composition[0].endswith(" and c3 (3 against 0 mM); and 2 smaller differences.")
+
+
+@pytest.mark.parametrize("number", [10**30, "9" * 19, "9" * 5000])
+def test_numbers_that_no_formula_can_have_are_refused(recorded, number):
+    with pytest.raises(RefusedError, match="There is no formula"):
+        recorded.compare([next(iter(recorded.round(1).formulas.index)), number])

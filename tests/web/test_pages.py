@@ -70,7 +70,7 @@ def test_new_campaigns_go_below_campaigns_where_there_is_such_a_folder(app, home
         ("..", '".." leads out of the folder that it begins in (..)'),
         ("con", 'A campaign cannot be called "con": Windows keeps this name for a device.'),
         ("small", "There is a campaign in"),
-        ("é" * 150, "This name is too long for a folder; choose a shorter one."),
+        ("é" * 150, "names have at most 200 bytes, for some systems allow no more."),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_on_the_form(app, home, new, name, said):

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from labloop.campaign.standing import Standing
 
 
-_LONGEST = 200  # bytes of a name that every system takes
-
-
 @dataclass(frozen=True)
 class Card:
     """A campaign as the first page shows it; `problem` where it cannot be opened."""
@@ -86,8 +83,6 @@ def create(visit: Visit) -> Response:
     try:
         if not wanted:
             raise RefusedError("A new campaign needs a name.")
-        if len(wanted.encode("utf-8")) > _LONGEST:
-            raise RefusedError("This name is too long for a folder; choose a shorter one.")
         if Path(wanted).name != wanted:
             raise RefusedError(f'A campaign\'s name is not a path (got "{wanted}").')
         if like not in ready_made():

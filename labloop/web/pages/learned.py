@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 from starlette.responses import Response
 
+from labloop.campaign.news import last_news
 from labloop.web.visit import Visit, address, go
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _TITLES = {
 def learned(visit: Visit) -> Response:
     """Show what was learned, or offer to learn it."""
     with visit.campaign() as campaign:
-        last = campaign.last_event
+        last = last_news(campaign.store)
         found: dict[str, Any] | None = visit.house.memory.get(
             _key(campaign.folder, campaign.text, last)
         )
@@ -41,7 +42,7 @@ def learned(visit: Visit) -> Response:
 def learn(visit: Visit) -> Response:
     """Begin to learn from everything that is known now."""
     with visit.campaign() as campaign:
-        folder, text, last = campaign.folder, campaign.text, campaign.last_event
+        folder, text, last = campaign.folder, campaign.text, last_news(campaign.store)
     to = address("campaigns", visit.name, "learned")
     memory = visit.house.memory
 
