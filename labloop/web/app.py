@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from labloop.errors import BusyError, LabloopError, RefusedError
+from labloop.errors import BusyError, DefinitionError, LabloopError, RefusedError
 from labloop.web.guard import Guard, Rules
 from labloop.web.jobs import Jobs
 from labloop.web.pages import (
@@ -113,8 +113,9 @@ def _post(path: str, answer: Answer) -> Route:
 async def _refused(request: Request, error: Exception) -> Response:
     code = next((c for kind, c in _CODES.items() if isinstance(error, kind)), 422)
     return _page(
-        request, code, getattr(error, "headline", str(error)), getattr(error, "problems", ())
-    )
+        request, code, getattr(error, "headline", str(error)), getattr(error, "problems", ()),
+        broken=isinstance(error, DefinitionError),
+    )  # fmt: skip
 
 
 async def _not_answered(request: Request, error: Exception) -> Response:
@@ -149,11 +150,14 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     )  # fmt: skip
 
 
-def _page(request: Request, code: int, headline: str, problems: tuple[str, ...]) -> Response:
+def _page(
+    request: Request, code: int, headline: str, problems: tuple[str, ...], *, broken: bool = False
+) -> Response:
+    """Return the page that says what is wrong; `broken` where it is the definition."""
     asked = request.path_params.get("name")
     # a link to a campaign that is not there would lead here again
     name = asked if asked in request.app.state.house.shelf.folders() else None
     return show(
         "wrong.html.j2", code,
-        headline=headline, problems=problems, name=name,
+        headline=headline, problems=problems, name=name, broken=broken,
     )  # fmt: skip

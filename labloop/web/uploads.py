@@ -55,6 +55,13 @@ class Uploads:
             raise RefusedError("This file is no longer at hand; hand it in once more.")
         return found
 
+    def name_of(self, key: str) -> str:
+        """Return the name of the one file of a key, empty where it is no longer there."""
+        try:
+            return self.file(key).name
+        except RefusedError:
+            return ""
+
     def file(self, key: str) -> Path:
         """Return the one file of a key; raises as `files`."""
         return self.files(key)[0]

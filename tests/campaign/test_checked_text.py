@@ -84,7 +84,7 @@ def test_prose_of_a_sound_definition_says_what_a_round_takes() -> None:
         "The definition is sound.\nA round fills 24 wells of 1 plate; the volumes"
     )
     with_tips = prose(checked(2, 4.0, kind="biomek"))
-    assert " and takes 3 tips, one a stock (1 rack of 96); the volumes above" in with_tips
+    assert " and takes 3 tips, one a stock (1 rack of 96); the volumes are" in with_tips
     assert with_tips.endswith(" All random formulas satisfy all constraints as they are.")
     fresh = prose(checked(2, 4.0, kind="biomek", tips="dispense"))
     assert "one a stock" not in fresh

@@ -390,3 +390,31 @@ def test_what_was_learned_and_the_report_are_made_on_demand(app, done):
     report = app.get(f"/files/{link}")
     assert report.body.startswith(b"<!doctype html>")
     assert report.headers["content-disposition"].endswith("small-round-1.html")
+
+
+# -- ways back and on ----------------------------------------------------------------------------
+
+
+def test_a_file_that_is_refused_at_the_last_step_stays_at_hand(app, waiting, results):
+    seen = app.upload(f"{SMALL}/rounds/1/results", {"file": ("results.csv", results)})
+    key = seen.field("file_key")
+    app.post(f"{SMALL}/rounds/1/results/keep", file_key=key)
+    again = app.post(f"{SMALL}/rounds/1/results/keep", file_key=key)
+    assert again.status == 422
+    assert "was recorded before" in again.words
+    assert again.field("file_key") == key
+    assert "results.csv was handed in" in again.words
+
+
+def test_a_refusal_leads_back_to_the_campaign_and_a_broken_definition_to_itself(app, new):
+    refused = app.post(f"{SMALL}/notes", text="")
+    assert refused.status == 409
+    assert "Back to the campaign" in refused.words
+    assert "Look at the definition" not in refused.words
+    (new / "campaign.toml").write_text("[", encoding="utf-8")
+    assert "Look at the definition" in app.get(f"{SMALL}/log").words
+
+
+def test_comparing_nothing_says_what_to_tick(app, done):
+    assert "Tick two formulas or more" in app.get(f"{SMALL}/compare?ticked=1").words
+    assert "Tick two formulas or more" not in app.get(f"{SMALL}/compare").words

@@ -16,6 +16,8 @@ def compare(visit: Visit) -> Response:
     wanted = [word for text in visit.query.get("formula", []) for word in _words(text)]
     with visit.campaign() as campaign:
         problem, compared = "", None
+        if visit.asked("ticked") and not wanted:
+            problem = "Tick two formulas or more to compare them."
         if wanted:
             try:
                 compared = campaign.compare([_meant(word) for word in wanted])

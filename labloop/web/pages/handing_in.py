@@ -11,6 +11,7 @@ from typing import Any
 from labloop.errors import RefusedError
 from labloop.web.visit import Visit
 
+NO_FILES = {"file_key": "", "file_name": "", "map_key": "", "map_name": ""}
 _TEXTS = ("decimal", "encoding", "sheet", "instrument", "plate", "reason")
 
 
@@ -31,23 +32,35 @@ def reading_of(visit: Visit) -> dict[str, Any]:
     return reading
 
 
-def received(visit: Visit, name: str) -> str:
-    """Return the key of a file that was handed in now or before, empty for none."""
-    upload = visit.upload(name)
-    if upload is None:
-        return visit.text(f"{name}_key")
-    return visit.house.uploads.keep(upload.filename or "file", upload.file)
+def kept_files(visit: Visit) -> dict[str, str]:
+    """Return the files that were handed in now or before, by `file_key`, `file_name` and so on.
+
+    What was not handed in, or is no longer there, is empty.
+    """
+    kept: dict[str, str] = {}
+    for field in ("file", "map"):
+        upload = visit.upload(field)
+        key = visit.text(f"{field}_key")
+        if upload is not None:
+            key = visit.house.uploads.keep(upload.filename or "file", upload.file)
+        name = visit.house.uploads.name_of(key)
+        kept |= {f"{field}_key": key if name else "", f"{field}_name": name}
+    return kept
 
 
-def file_of(visit: Visit, key: str) -> Path:
-    """Return the file that a form means.
+def files_of(visit: Visit, kept: dict[str, str]) -> tuple[Path, Path | None]:
+    """Return the file that was handed in, and the map of its wells where there is one.
 
     Raises:
         RefusedError: None was chosen, or it is no longer there.
     """
-    if not key:
+    if not kept["file_key"]:
+        if visit.text("file_key"):
+            raise RefusedError("This file is no longer at hand; hand it in once more.")
         raise RefusedError("Choose a file first, or drop it onto the field.")
-    return visit.house.uploads.file(key)
+    uploads = visit.house.uploads
+    mapped = uploads.file(kept["map_key"]) if kept["map_key"] else None
+    return uploads.file(kept["file_key"]), mapped
 
 
 def kept_fields(visit: Visit) -> dict[str, str]:

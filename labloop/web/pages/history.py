@@ -9,7 +9,7 @@ from starlette.responses import Response
 from labloop.campaign.recorded_text import entries_table, recorded_sentences
 from labloop.errors import LabloopError, RefusedError
 from labloop.web.frames import grid_of
-from labloop.web.pages.handing_in import file_of, kept_fields, reading_of, received
+from labloop.web.pages.handing_in import NO_FILES, files_of, kept_fields, kept_files, reading_of
 from labloop.web.pages.next_step import next_step
 from labloop.web.visit import Visit, address, go
 
@@ -44,7 +44,7 @@ def _ask(visit: Visit, error: LabloopError | None = None, **kept: Any) -> Respon
             here="history",
             job=visit.house.jobs.of(campaign.folder),
             **{"scores": None, "picture": None} | learned,
-            **{"file_key": "", "file_name": "", "map_key": "", "map_name": ""} | kept,
+            **NO_FILES | kept,
         )
 
 
@@ -69,14 +69,9 @@ def _learned(visit: Visit, campaign: Campaign) -> dict[str, Any]:
 
 def hand_in(visit: Visit) -> Response:
     """Show what would be imported, and store nothing."""
-    kept: dict[str, str] = {}
+    kept = kept_files(visit)
     try:
-        key, map_key = received(visit, "file"), received(visit, "map")
-        path = file_of(visit, key)
-        kept = {"file_key": key, "file_name": path.name}
-        mapped = file_of(visit, map_key) if map_key else None
-        if mapped is not None:
-            kept |= {"map_key": map_key, "map_name": mapped.name}
+        path, mapped = files_of(visit, kept)
         source = _source(visit)
         with visit.campaign() as campaign:
             recorded = campaign.add_history(
@@ -106,14 +101,13 @@ def hand_in(visit: Visit) -> Response:
 
 def keep(visit: Visit) -> Response:
     """Import what was looked at."""
+    kept = kept_files(visit)
     try:
-        path = file_of(visit, visit.text("file_key"))
-        map_key = visit.text("map_key")
-        mapped = file_of(visit, map_key) if map_key else None
+        path, mapped = files_of(visit, kept)
         with visit.campaign() as campaign:
             campaign.add_history(path, _source(visit), map=mapped, **_reading(visit))
     except LabloopError as error:
-        return _ask(visit, error)
+        return _ask(visit, error, **kept)
     return go(address("campaigns", visit.name, "history"))
 
 

@@ -33,7 +33,8 @@ def next_step(name: str, standing: Standing) -> NextStep:
         "record": (f"Hand in the results of round {number}", ("rounds", number, "results")),
     }
     said, place = pages[words[1]]
-    return NextStep(said, why, address("campaigns", name, *place), command)
+    anchor = "#files" if words[1] == "export" else ""
+    return NextStep(said, why, address("campaigns", name, *place) + anchor, command)
 
 
 def _number(words: list[str]) -> int | None:

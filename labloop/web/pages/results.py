@@ -9,7 +9,7 @@ from starlette.responses import Response
 from labloop.campaign.recorded_text import entries_table, recorded_sentences, where_of
 from labloop.errors import LabloopError
 from labloop.web.frames import grid_of
-from labloop.web.pages.handing_in import file_of, kept_fields, reading_of, received
+from labloop.web.pages.handing_in import NO_FILES, files_of, kept_fields, kept_files, reading_of
 from labloop.web.visit import Visit, address, go
 
 
@@ -33,21 +33,15 @@ def _ask(visit: Visit, error: LabloopError | None = None, **kept: Any) -> Respon
             given=kept_fields(visit),
             here="rounds",
             job=visit.house.jobs.of(campaign.folder),
-            **{"file_key": "", "file_name": "", "map_key": "", "map_name": ""} | kept,
+            **NO_FILES | kept,
         )
 
 
 def hand_in(visit: Visit) -> Response:
     """Show what would be recorded, and store nothing."""
-    key = map_key = ""
-    kept: dict[str, str] = {}
+    kept = kept_files(visit)
     try:
-        key, map_key = received(visit, "file"), received(visit, "map")
-        path = file_of(visit, key)
-        kept = {"file_key": key, "file_name": path.name}
-        mapped = file_of(visit, map_key) if map_key else None
-        if mapped is not None:
-            kept |= {"map_key": map_key, "map_name": mapped.name}
+        path, mapped = files_of(visit, kept)
         with visit.campaign() as campaign:
             recorded = campaign.record(
                 path, visit.number, map=mapped, dry_run=True, **reading_of(visit)
@@ -73,12 +67,11 @@ def hand_in(visit: Visit) -> Response:
 
 def keep(visit: Visit) -> Response:
     """Record what was looked at."""
+    kept = kept_files(visit)
     try:
-        path = file_of(visit, visit.text("file_key"))
-        map_key = visit.text("map_key")
-        mapped = file_of(visit, map_key) if map_key else None
+        path, mapped = files_of(visit, kept)
         with visit.campaign() as campaign:
             campaign.record(path, visit.number, map=mapped, **reading_of(visit))
     except LabloopError as error:
-        return _ask(visit, error)
+        return _ask(visit, error, **kept)
     return go(address("campaigns", visit.name, "rounds", visit.number, recorded="1"))

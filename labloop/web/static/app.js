@@ -35,6 +35,14 @@
     }
   }
 
+  // A file that misses its field is not to take the place of the page.
+  for (const event of ["dragover", "drop"]) {
+    document.addEventListener(event, (drag) => {
+      const onField = drag.target.closest?.("input[type=file]");
+      if (!onField && drag.dataTransfer?.types.includes("Files")) drag.preventDefault();
+    });
+  }
+
   // What cannot be undone is asked for once more.
   for (const form of document.querySelectorAll("[data-ask]")) {
     form.addEventListener("submit", (event) => {
