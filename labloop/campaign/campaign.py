@@ -655,6 +655,8 @@ class Campaign:
         self,
         out: str | Path,
         round: int | None = None,  # noqa: A002
+        *,
+        dry_run: bool = False,
     ) -> Path:
         """Write a round's report: one HTML file that opens anywhere, without a network.
 
@@ -663,6 +665,7 @@ class Campaign:
         Args:
             out: The file; replaced whole or not at all.
             round: Its number; None for the latest.
+            dry_run: Only see whether it could be written.
 
         Raises:
             RefusedError: There is no such round, or the file cannot be written.
@@ -670,6 +673,8 @@ class Campaign:
         from labloop.campaign import reporting
 
         number = self._latest_round() if round is None else round
+        if dry_run:
+            return reporting.rehearse(self.store, number, Path(out))
         return reporting.report(self.store, self.definition, self.folder, number, Path(out))
 
     def simulate(

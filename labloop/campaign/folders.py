@@ -57,10 +57,19 @@ def _is_bare(path: Path) -> bool:
 def create_folder(folder: str | Path, text: str) -> Path:
     """Make the folder of a new campaign and write its campaign.toml.
 
-    A folder that exists is fine as long as it has no campaign. Raises RefusedError for a name that
-    some system cannot have, a link, an existing campaign or a place that cannot be written to.
+    Raises RefusedError as `check_folder` does, and for a place that cannot be written to.
     """
     folder = Path(folder)
+    check_folder(folder)
+    replace_text(folder / "campaign.toml", text)
+    return folder
+
+
+def check_folder(folder: Path) -> None:
+    """See whether a new campaign can go into a folder, which may exist without one.
+
+    Raises RefusedError for a name that some system cannot have, a link or an existing campaign.
+    """
     problem = _bad_name(folder.name) or bad_name(folder.name)
     if problem:
         raise RefusedError(f'A campaign cannot be called "{folder.name}": {problem}.')
@@ -71,12 +80,9 @@ def create_folder(folder: str | Path, text: str) -> Path:
             )
     if folder.is_symlink():
         raise RefusedError(f'"{folder}" is a link; give the folder that it points to.')
-    toml = folder / "campaign.toml"
-    for existing in (toml, folder / "campaign.db"):
+    for existing in (folder / "campaign.toml", folder / "campaign.db"):
         if existing.exists() or existing.is_symlink():
             raise RefusedError(f'There is a campaign in "{folder}" already; it was left as it is.')
-    replace_text(toml, text)
-    return folder
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -121,15 +127,19 @@ def _is_device(name: str) -> bool:
     return name.split(".")[0].rstrip().casefold() in _DEVICES
 
 
-def start(folder: Path, like_name: str) -> Path:
+def start(folder: Path, like_name: str, *, dry_run: bool = False) -> Path:
     """Make a new campaign from a definition, under the folder's name, and return its folder.
 
-    Raises RefusedError or DefinitionError as `create_folder`, `like` and `parse` do.
+    With `dry_run` only see whether it could be made. Raises RefusedError or DefinitionError as
+    `create_folder`, `like` and `parse` do.
     """
     from labloop.store import create_store
 
     text = read_text(like(like_name))
     definition = parse(text, where=f'The definition "{like_name}"')
+    if dry_run:
+        check_folder(folder)
+        return folder
     create_folder(folder, _renamed(text, definition, folder.name))
     create_store(folder / "campaign.db").close()
     return folder

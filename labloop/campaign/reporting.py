@@ -31,7 +31,7 @@ from labloop.report.sentences import outcome
 from labloop.report.subjects import Component, Response
 from labloop.space import FormulaSpace
 from labloop.store import Store
-from labloop.worklists import write_files
+from labloop.worklists import check_writable, write_files
 
 _TO_END = 1.6448536269514722  # standard deviations from the middle of a 90 % interval to its ends
 
@@ -46,10 +46,18 @@ _NEXT = {
 
 def report(opened: Store, definition: Definition, folder: Path, number: int, out: Path) -> Path:
     """Write the page of a round and return its path; see `Campaign.report`."""
+    rehearse(opened, number, out)  # rather than after the work
     page = round_page(opened, number, standing(opened, definition, folder), definition)
     if page.outcome:
         page = replace(page, **_learned(opened, definition, number))
     return write_files(out.parent, {out.name: to_html(page).encode("utf-8")})[0]
+
+
+def rehearse(opened: Store, number: int, out: Path) -> Path:
+    """See whether a round's page could be written, and return its path."""
+    store.read_round(opened, number)
+    check_writable(out)
+    return out
 
 
 def _learned(opened: Store, definition: Definition, number: int) -> dict[str, Any]:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labloop.cli.options import campaign_argument, json_option, open_campaign
+from labloop.cli.options import (
+    campaign_argument,
+    dry_run_option,
+    json_option,
+    open_campaign,
+)
 from labloop.report.numbers import counted
 from labloop.terminal import (
     progress_shown,
@@ -123,11 +128,14 @@ def compare(campaign: str, formulas: tuple[str, ...], as_json: bool) -> None:
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="HTML file."
 )
-def report(campaign: str, number: int | None, out: Path) -> None:
+@dry_run_option
+def report(campaign: str, number: int | None, out: Path, dry_run: bool) -> None:
     """Write a round's report, one HTML file."""
     with open_campaign(campaign) as opened, working("writing the report"):
-        path = opened.report(out, number)
+        path = opened.report(out, number, dry_run=dry_run)
     show_path(path)
+    if dry_run:
+        say("This was a rehearsal; nothing was written.")
 
 
 @click.command()

@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from labloop.cli.completion import complete_definitions
-from labloop.cli.options import SEED, campaign_argument, json_option, open_campaign
+from labloop.cli.options import (
+    SEED,
+    campaign_argument,
+    dry_run_option,
+    json_option,
+    open_campaign,
+)
 from labloop.terminal import (
     progress_shown,
     say,
@@ -43,13 +49,17 @@ def demo(rounds: int, seed: int, out: Path | None) -> None:
     help="Definition to start from.",
     shell_complete=complete_definitions,
 )
-def init(campaign: str, like: str) -> None:
+@dry_run_option
+def init(campaign: str, like: str, dry_run: bool) -> None:
     """Make a new campaign: a folder with a commented campaign.toml."""
     from labloop.campaign.folders import home_of, start
     from labloop.campaign.standing import quoted
 
-    folder = start(home_of(campaign), like)
+    folder = start(home_of(campaign), like, dry_run=dry_run)
     show_path(folder / "campaign.toml")
+    if dry_run:
+        say("This was a rehearsal; nothing was written.")
+        return
     say(f"Edit this file, then: labloop check {quoted(folder)}")
 
 

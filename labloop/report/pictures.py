@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def pictures(page: RoundPage) -> dict[str, Picture]:
     """Return by its name each picture of a round's page."""
     responses = page.responses
-    made: list[Picture | None] = [_plate(page), *_predicted_and_measured(page)]
+    made = [_plate(page), progress_picture(page), _pareto(page), *_predicted_and_measured(page)]
     if page.effects is not None:
         made += learned_pictures(
             page.effects, page.all_values, page.all_amounts, page.components, responses
@@ -43,12 +43,6 @@ def pictures(page: RoundPage) -> dict[str, Picture]:
         made += journey_pictures(
             page.journey, page.round, page.components, responses, page.all_values
         )
-    return pictures_of_campaign(page) | {each.name: each for each in made if each is not None}
-
-
-def pictures_of_campaign(page: RoundPage) -> dict[str, Picture]:
-    """Return by its name each picture that is of all rounds: progress, and Pareto front."""
-    made = [_progress(page), _pareto(page)]
     return {each.name: each for each in made if each is not None}
 
 
@@ -76,7 +70,8 @@ def _plate(page: RoundPage) -> Picture:
     )
 
 
-def _progress(page: RoundPage) -> Picture | None:
+def progress_picture(page: RoundPage) -> Picture | None:
+    """Return the campaign's progress; None before anything was predicted or measured."""
     values = page.all_values
     if not values[["predicted", "measured"]].notna().any(axis=None):
         return None

@@ -231,3 +231,11 @@ def test_a_dangling_link_in_the_place_of_the_database(tmp_path):
     with pytest.raises(RefusedError, match="There is a campaign in"):
         start(folder, "template")
     assert [path.name for path in folder.iterdir()] == ["campaign.db"]
+
+
+def test_a_rehearsed_campaign_is_checked_and_not_made(tmp_path):
+    assert start(tmp_path / "new", "template", dry_run=True) == tmp_path / "new"
+    assert list(tmp_path.iterdir()) == []
+    start(tmp_path / "new", "template")
+    with pytest.raises(RefusedError, match="There is a campaign"):
+        start(tmp_path / "new", "template", dry_run=True)

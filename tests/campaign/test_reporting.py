@@ -293,3 +293,14 @@ def test_the_page_has_the_amounts_of_every_formula_of_the_campaign(recorded, lab
     assert list(page.all_amounts.columns) == list(page.amounts.columns) == lab.names
     assert page.all_amounts.loc[page.amounts.index].equals(page.amounts)
     assert len(page.all_amounts) > len(page.amounts)
+
+
+def test_a_rehearsed_report_says_whether_it_could_be_written_and_writes_nothing(recorded, tmp_path):
+    out = tmp_path / "report.html"
+    assert recorded.report(out, dry_run=True) == out
+    assert not out.exists()
+    with pytest.raises(RefusedError, match="there is no round 9"):
+        recorded.report(out, 9, dry_run=True)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RefusedError):
+        recorded.report(tmp_path / "file" / "report.html", dry_run=True)

@@ -40,10 +40,10 @@ def overview(visit: Visit) -> Response:
 
 
 def _made(campaign: Campaign) -> dict[str, Any]:
-    """Return what takes time to make: the pictures of all rounds and the best formulas."""
+    """Return what takes time to make: the picture of all rounds and the best formulas."""
     if not campaign.rounds():
-        return {"best": None, "page": None, "pictures": {}}
-    from labloop.report.pictures import pictures_of_campaign
+        return {"best": None, "page": None, "progress": None}
+    from labloop.report.pictures import progress_picture
 
     best = campaign.best(_BEST)
     page = campaign.round_page()
@@ -52,7 +52,7 @@ def _made(campaign: Campaign) -> dict[str, Any]:
     ]
     columns = ["round", "origin", *[c for c in responses if c in best.columns]]
     grid: Grid | None = grid_of(best[columns].reset_index()) if len(best) else None
-    return {"best": grid, "page": page, "pictures": pictures_of_campaign(page)}
+    return {"best": grid, "page": page, "progress": progress_picture(page)}
 
 
 def note(visit: Visit) -> Response:
