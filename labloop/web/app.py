@@ -93,9 +93,9 @@ def _routes() -> list[BaseRoute]:
         _get(of_round + "/wells", wells.wells),
         _post(of_round + "/wells", wells.flag),
         _get("/files/{key}/{file}", rounds.save_file),
-        _get("/work/{key}", work.watch),
-        _get("/work/{key}/state", work.state),
-        _post("/work/{key}/cancel", work.cancel),
+        _get("/jobs/{key}", work.watch),
+        _get("/jobs/{key}/state", work.state),
+        _post("/jobs/{key}/cancel", work.cancel),
     ]
 
 

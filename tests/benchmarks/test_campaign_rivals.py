@@ -59,6 +59,7 @@ def test_a_mixture_sums_to_one_with_at_most_four_parts(rows: int) -> None:
     assert (np.count_nonzero(parts, axis=1) <= 4).all()
 
 
+@pytest.mark.slow
 def test_two_responses_are_improved_together() -> None:
     each = two_goals(10, "moderate", 0)
     levels = rivals.single_task(each.trial, SETTINGS, 0)(after(each, 12), 3, 5).levels

@@ -210,8 +210,8 @@ def test_work_that_is_cancelled_leaves_the_campaign_as_it_was(app, learned):
 
 
 def test_work_that_nobody_knows_is_said(app):
-    assert app.get("/work/unknown").status == 404
-    assert app.get("/work/unknown/state").status == 404
+    assert app.get("/jobs/unknown").status == 404
+    assert app.get("/jobs/unknown/state").status == 404
 
 
 def test_the_files_of_a_round_are_saved_one_by_one_and_all_in_one(app, waiting):

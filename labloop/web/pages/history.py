@@ -119,7 +119,7 @@ def pretrain(visit: Visit) -> Response:
     job = visit.house.jobs.begin(
         visit.folder, "Learning from the history", order, back, lambda _: back
     )
-    return go(address("work", job.key))
+    return go(address("jobs", job.key))
 
 
 def _source(visit: Visit) -> str:

@@ -55,7 +55,7 @@ def learn(visit: Visit) -> Response:
     job = visit.house.jobs.begin(
         folder, "Learning what the components do", {"action": "effects"}, to, onward
     )
-    return go(address("work", job.key))
+    return go(address("jobs", job.key))
 
 
 def _key(folder: Path, text: str, last: int) -> tuple[object, ...]:

@@ -70,7 +70,7 @@ def propose(visit: Visit) -> Response:
         )
     except LabloopError as error:
         return _ask(visit, error)
-    return go(address("work", job.key))
+    return go(address("jobs", job.key))
 
 
 # -- one round -----------------------------------------------------------------------------------
@@ -208,4 +208,4 @@ def report(visit: Visit) -> Response:
     job = visit.house.jobs.begin(
         visit.folder, f"Writing the report of round {visit.number}", order, back, lambda _: files_at
     )
-    return go(address("work", job.key))
+    return go(address("jobs", job.key))

@@ -40,7 +40,7 @@ def cancel(visit: Visit) -> Response:
     """End some work; the campaign stays as it was."""
     job = _job(visit)
     visit.house.jobs.cancel(job)
-    return go(address("work", job.key))
+    return go(address("jobs", job.key))
 
 
 def _job(visit: Visit) -> Job:
