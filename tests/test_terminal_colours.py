@@ -161,3 +161,13 @@ def test_a_real_terminal_gets_colours_unless_it_wants_none(tmp_path, settings, c
     assert shown.wait() == 0
     assert b"labloop history" in text
     assert (b"\x1b[" in text) == coloured
+
+
+def test_a_long_table_is_plain_text_on_a_terminal_too(terminal, capsys):
+    frame = pd.DataFrame({"origin": ["mixing"] * 1001, "value": range(1001)})
+    show_frame(frame)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["origin  value", "mixing      0"]
+    assert len(lines) == 1002
+    show_frame(frame[:1000])
+    assert "\x1b[33mmixing" in capsys.readouterr().out

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _BETWEEN = 2  # blanks between columns
 _PRETTY_BETWEEN = 3  # those of rich's tables
+_MOST_DRAWN = 1000  # rows; rich takes about a millisecond for each, and nobody reads more
 _COLOURED = ("origin", "state", "status")
 
 
@@ -34,12 +35,12 @@ def show_frame(frame: pd.DataFrame) -> None:
     """Write a frame to standard output as an aligned table, numbers as `plain` writes them.
 
     On a terminal that is too narrow, columns stand in blocks below each other, each with the first
-    column.
+    column. More than a thousand rows are plain text there, too.
     """
     if frame.index.name is not None:
         frame = frame.reset_index()
     columns = [_column(str(name), frame[name]) for name in frame.columns]
-    if pretty():
+    if pretty() and len(frame) <= _MOST_DRAWN:
         _show_pretty(columns)
         return
     padded = [_padded(column) for column in columns]
@@ -57,7 +58,8 @@ def _column(name: str, values: pd.Series[Any]) -> Column:
 def _padded(column: Column) -> list[str]:
     """Return heading and cells padded to one width; numbers to the right."""
     pad = str.rjust if column.numeric else str.ljust
-    return [pad(text, column.width) for text in (column.heading, *column.cells)]
+    width = column.width
+    return [pad(text, width) for text in (column.heading, *column.cells)]
 
 
 def _show_pretty(columns: Sequence[Column]) -> None:
